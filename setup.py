@@ -1,0 +1,81 @@
+"""Package metadata: two source roots, ``waterbutler`` and the plugins in ``providers/``."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION: dict[str, str] = {}
+exec((HERE / "waterbutler" / "version.py").read_text(), VERSION)  # noqa: S102 - our own file
+
+PLUGINS = find_packages("providers")
+
+TEST = [
+    "import-linter>=2.3",
+    "jsonschema>=4.23",
+    "mypy>=1.14",
+    "osfclient==0.0.5",
+    "playwright>=1.49",
+    "psutil>=6.1",
+    "pytest>=8.3,<10",
+    "pytest-cov>=6",
+    "pytest-randomly>=3.16",
+    "pytest-tornado>=0.8.1",
+    "pytest-xdist>=3.6",
+    "requests>=2.32",
+    "ruff>=0.14",
+    "schemathesis>=4",
+    "setuptools<81",  # pytest-tornado imports pkg_resources
+    "towncrier>=24.8",
+    "types-setuptools",
+    "types-psutil",
+    "types-requests",
+]
+DOCS = ["furo>=2024.8", "myst-parser>=4", "sphinx>=8", "sphinx-copybutton>=0.5"]
+
+setup(
+    name="waterbutler-proxy",
+    version=VERSION["__version__"],
+    description="One file API in front of many storages",
+    long_description=(HERE / "README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["waterbutler", "waterbutler.*"]) + PLUGINS,
+    package_dir={name: "providers/" + name.replace(".", "/") for name in PLUGINS},
+    package_data={"waterbutler": ["py.typed", "server/web/templates/*", "server/web/static/*"]},
+    install_requires=[
+        "aiohttp>=3.11",
+        "boto3>=1.35",
+        "furl>=2.1.4",
+        "msgspec>=0.20",
+        "prometheus-client>=0.21",
+        "rich>=13.9",
+        "structlog>=24.4",
+        "tornado>=6.5.2",
+        "uvloop>=0.21; sys_platform != 'win32'",
+    ],
+    extras_require={
+        "test": TEST + DOCS,
+        "docs": DOCS,
+        "dev": [*TEST, *DOCS, "invoke>=2.2"],
+    },
+    entry_points={
+        "console_scripts": ["waterbutler = waterbutler.cli.main:main"],
+        "waterbutler.providers": ["filesystem = waterbutler_filesystem:FilesystemProvider"],
+        "waterbutler.auth": ["static = waterbutler.auth.static:StaticHandler"],
+        "pytest11": ["waterbutler = waterbutler.testing.plugin"],
+    },
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Framework :: AsyncIO",
+        "Intended Audience :: Developers",
+        "Intended Audience :: System Administrators",
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Internet :: WWW/HTTP :: HTTP Servers",
+        "Typing :: Typed",
+    ],
+)

@@ -1,0 +1,5 @@
+"""One file API in front of many storages."""
+
+from waterbutler.version import __version__
+
+__all__ = ["__version__"]

@@ -1,0 +1,45 @@
+"""Values and contracts; the standard library only."""
+
+from waterbutler.core.actions import (
+    ANONYMOUS,
+    AccessRequest,
+    Action,
+    Conflict,
+    Grant,
+    Identity,
+    User,
+)
+from waterbutler.core.byterange import ByteRange, Span
+from waterbutler.core.capabilities import Capabilities, PartLimits
+from waterbutler.core.entry import JSON, Entry, StorageInfo, Version
+from waterbutler.core.hashing import Hasher
+from waterbutler.core.path import ROOT, Path, check_name
+from waterbutler.core.provider import Content, Provider, WriteMode
+from waterbutler.core.stream import ByteStream, Sink
+
+__all__ = [
+    "ANONYMOUS",
+    "JSON",
+    "ROOT",
+    "AccessRequest",
+    "Action",
+    "ByteRange",
+    "ByteStream",
+    "Capabilities",
+    "Conflict",
+    "Content",
+    "Entry",
+    "Grant",
+    "Hasher",
+    "Identity",
+    "PartLimits",
+    "Path",
+    "Provider",
+    "Sink",
+    "Span",
+    "StorageInfo",
+    "User",
+    "Version",
+    "WriteMode",
+    "check_name",
+]

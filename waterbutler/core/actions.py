@@ -1,0 +1,126 @@
+"""What is wanted, by whom, and what is granted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+from waterbutler.core.entry import JSON
+
+_NOTHING: Mapping[str, JSON] = MappingProxyType({})
+
+
+class Action(Enum):
+    """What a request wants to do to one place; the value is what logs show."""
+
+    METADATA = "metadata"
+    DOWNLOAD = "download"
+    ZIP = "zip"
+    REVISIONS = "revisions"
+    RENDER = "render"
+    EXPORT = "export"
+    COPY_FROM = "copy_from"
+    CREATE_FILE = "create_file"
+    UPDATE_FILE = "update_file"
+    CREATE_FOLDER = "create_folder"
+    DELETE = "delete"
+    RENAME = "rename"
+    COPY_TO = "copy_to"
+    MOVE_FROM = "move_from"
+    MOVE_TO = "move_to"
+
+    @property
+    def writes(self) -> bool:
+        """Whether the right to write is needed."""
+        return self not in _READS
+
+
+_READS = frozenset(
+    {
+        Action.METADATA,
+        Action.DOWNLOAD,
+        Action.ZIP,
+        Action.REVISIONS,
+        Action.RENDER,
+        Action.EXPORT,
+        Action.COPY_FROM,
+    }
+)
+
+
+class Conflict(Enum):
+    """What to do when a name is taken."""
+
+    WARN = "warn"
+    """Refuse with `AlreadyExists`."""
+    REPLACE = "replace"
+    """Put the new thing in place of the old one."""
+    KEEP = "keep"
+    """Keep both: the new one gets `` (1)``, `` (2)``, …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What a client shows to say who it is, and about where it comes from.
+
+    Nothing here is trusted; secrets are kept out of ``repr``.
+    """
+
+    authorization: str | None = field(default=None, repr=False)
+    """The ``Authorization`` header as it came."""
+    cookies: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
+    cookie: str | None = field(default=None, repr=False)
+    """The ``cookie`` query parameter."""
+    view_only: str | None = field(default=None, repr=False)
+    """The ``view_only`` query parameter; empty counts as absent."""
+    same_origin: bool = False
+    """The request provably comes from this server's own pages."""
+    csrf_token: str | None = field(default=None, repr=False)
+    referrer: str | None = None
+    user_agent: str | None = None
+    origin: str | None = None
+    uri: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
+    """Further headers that an auth handler may want to relay, lower-case names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRequest:
+    """Somebody wants to do something somewhere."""
+
+    resource: str
+    provider: str
+    """The mount's name, as it stands in the URL."""
+    action: Action
+    path: str
+    """The decoded path of the URL, with its leading slash."""
+    version: str | None = None
+    identity: Identity = Identity()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Who acts; all empty for anonymous."""
+
+    id: str | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+ANONYMOUS = User()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """The answer to an access request that is allowed: which storage to open, and for whom."""
+
+    user: User
+    provider: str
+    """The registered name of the provider to open."""
+    settings: Mapping[str, JSON] = field(default=_NOTHING)
+    credentials: Mapping[str, JSON] = field(default=_NOTHING, repr=False)
+    callback_url: str | None = None
+    writable: bool = False
+    """Whether the user may write here, for showing what is possible; not a permission."""

@@ -1,0 +1,67 @@
+"""What a storage can do, declared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PartLimits:
+    """What parts a storage takes a large file in; sizes in bytes."""
+
+    min_size: int
+    max_size: int
+    max_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """Operations are verbs, facts are adjectives, limits end in ``_size`` or ``_count``.
+
+    Declared once by each provider and proven in both directions by the conformance suite: what is
+    declared works, what is not declared raises `Unsupported`. Everything that depends on a
+    storage's abilities (links, fast paths, documentation) reads this value.
+    """
+
+    write: bool = False
+    """Files can be written and things deleted."""
+    make_folder: bool = False
+    copy_from: bool = False
+    """Copies on the storage's side, for some sources at least."""
+    move_from: bool = False
+    """Moves on the storage's side, for some sources at least."""
+    versions: bool = False
+    """Old versions can be listed, described and read."""
+    sign: bool = False
+    """Links can be made that read a file without this server."""
+    free_space: bool = False
+    """The storage knows how many bytes may still be written."""
+
+    exclusive_create: bool = False
+    """``WriteMode.CREATE`` is atomic: of two writers one wins and the other is told."""
+    ranged_read: bool = True
+    """Parts of a file can be read without reading what comes before."""
+    duplicate_names: bool = False
+    """A file and a folder in one place may have the same name."""
+    empty_folders: bool = True
+    """A folder stays when nothing is in it."""
+    case_insensitive: bool = False
+    unknown_size: bool = True
+    """A body whose size is not known beforehand can be written."""
+
+    max_file_size: int | None = None
+    parts: PartLimits | None = None
+    hashes: frozenset[str] = frozenset()
+    """Hashes (hashlib names) that entries of files written through this provider carry."""
+
+    def read_only(self) -> Capabilities:
+        """The same without anything that changes the storage."""
+        return Capabilities(
+            versions=self.versions,
+            sign=self.sign,
+            ranged_read=self.ranged_read,
+            duplicate_names=self.duplicate_names,
+            empty_folders=self.empty_folders,
+            case_insensitive=self.case_insensitive,
+            hashes=self.hashes,
+        )
