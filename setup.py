@@ -39,14 +39,13 @@ setup(
     description="One file API in front of many storages",
     long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["waterbutler", "waterbutler.*"]) + PLUGINS,
     package_dir={name: "providers/" + name.replace(".", "/") for name in PLUGINS},
     package_data={"waterbutler": ["py.typed", "server/web/templates/*", "server/web/static/*"]},
     install_requires=[
         "aiohttp>=3.11",
-        "boto3>=1.35",
         "furl>=2.1.4",
         "msgspec>=0.20",
         "prometheus-client>=0.21",
@@ -63,7 +62,6 @@ setup(
     entry_points={
         "console_scripts": ["waterbutler = waterbutler.cli.main:main"],
         "waterbutler.providers": ["filesystem = waterbutler_filesystem:FilesystemProvider"],
-        "waterbutler.auth": ["static = waterbutler.auth.static:StaticHandler"],
         "pytest11": ["waterbutler = waterbutler.testing.plugin"],
     },
     classifiers=[
@@ -71,7 +69,6 @@ setup(
         "Framework :: AsyncIO",
         "Intended Audience :: Developers",
         "Intended Audience :: System Administrators",
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",

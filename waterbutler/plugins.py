@@ -116,13 +116,17 @@ class Registry:
 
         Raises:
             NotFound: Nothing has it; the message names what is installed.
+            ConfigInvalid: It is installed and cannot be loaded.
         """
         if name not in self._factories:
             if name not in self._loaders:
                 near = difflib.get_close_matches(name, self.names, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.names)}."
                 raise NotFound(f"There is no provider {name!r}; {hint}")
-            self._factories[name] = self._loaders[name]()
+            try:
+                self._factories[name] = self._loaders[name]()
+            except ImportError as error:
+                raise ConfigInvalid(f"The provider {name!r} cannot be loaded: {error}.") from error
         return self._factories[name]
 
     def open(self, mount: Mount, context: Context) -> Provider:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from waterbutler.core.entry import JSON
 
 _NOTHING: Mapping[str, JSON] = MappingProxyType({})
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Action(Enum):
@@ -70,7 +71,7 @@ class Identity:
 
     authorization: str | None = field(default=None, repr=False)
     """The ``Authorization`` header as it came."""
-    cookies: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
+    cookies: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS, repr=False)
     cookie: str | None = field(default=None, repr=False)
     """The ``cookie`` query parameter."""
     view_only: str | None = field(default=None, repr=False)
@@ -82,7 +83,7 @@ class Identity:
     user_agent: str | None = None
     origin: str | None = None
     uri: str = field(default="", repr=False)
-    headers: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS, repr=False)
     """Further headers that an auth handler may want to relay, lower-case names."""
 
 
@@ -119,8 +120,12 @@ class Grant:
     user: User
     provider: str
     """The registered name of the provider to open."""
-    settings: Mapping[str, JSON] = field(default=_NOTHING)
-    credentials: Mapping[str, JSON] = field(default=_NOTHING, repr=False)
+    settings: Mapping[str, JSON] = field(default_factory=lambda: _NOTHING)
+    credentials: Mapping[str, JSON] = field(default_factory=lambda: _NOTHING, repr=False)
     callback_url: str | None = None
     writable: bool = False
     """Whether the user may write here, for showing what is possible; not a permission."""
+    redirect: bool | None = None
+    """Whether downloads may be redirected to the storage; ``None``: as the server is set up."""
+    read_only: bool = False
+    """The mount refuses every change, whoever asks."""

@@ -33,8 +33,8 @@ class Entry:
     etag: str | None = None
     version: str | None = None
     content_type: str | None = None
-    hashes: Mapping[str, str] = field(default=_NOTHING)
-    extra: Mapping[str, JSON] = field(default=_NO_EXTRA)
+    hashes: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    extra: Mapping[str, JSON] = field(default_factory=lambda: _NO_EXTRA)
 
     @property
     def is_folder(self) -> bool:
@@ -56,8 +56,8 @@ class Version:
     """The query parameter that asks for this version."""
     modified: datetime | None = None
     size: int | None = None
-    hashes: Mapping[str, str] = field(default=_NOTHING)
-    extra: Mapping[str, JSON] = field(default=_NO_EXTRA)
+    hashes: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    extra: Mapping[str, JSON] = field(default_factory=lambda: _NO_EXTRA)
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,18 +160,22 @@ class Path:
             raise BadPath(f"{self} is not inside {old}.")
         return Path(new.names + self.names[len(old.names) :], self.is_folder)
 
-    def candidates(self) -> Iterator[Path]:
-        """This path with `` (1)``, `` (2)``, … before the extension, without end.
+    def candidate(self, number: int) -> Path:
+        """This path with `` (number)`` before the extension.
 
         A name that would grow over the limit loses the end of its stem.
         The extension is what follows the last dot, if something stands before that dot.
         """
         stem, extension = split_extension(self.name) if not self.is_folder else (self.name, "")
+        suffix = f" ({number}){extension}"
+        return self.renamed(_cut(stem, MAX_NAME_BYTES - len(suffix.encode())) + suffix)
+
+    def candidates(self) -> Iterator[Path]:
+        """This path with `` (1)``, `` (2)``, …, without end; see `candidate`."""
         number = 0
         while True:
             number += 1
-            suffix = f" ({number}){extension}"
-            yield self.renamed(_cut(stem, MAX_NAME_BYTES - len(suffix.encode())) + suffix)
+            yield self.candidate(number)
 
     def __str__(self) -> str:
         if not self.names:

@@ -131,8 +131,10 @@ class Provider(ABC):
         """Store a file in one step.
 
         Nobody sees the file before it is complete. If the body fails, is cut, or the call is
-        cancelled, everything is as it was before and nothing is left behind. The body is consumed
-        but not closed: that stays with the caller.
+        cancelled, everything is as it was before and nothing is left behind, and the body's own error is
+        raised. The body is complete only when its iteration has ended, also when its size is known:
+        its last step may still refuse it. It is consumed but not closed: that stays with the
+        caller.
 
         Returns:
             The new file, with the hashes that ``capabilities.hashes`` promises.
@@ -236,6 +238,13 @@ class Provider(ABC):
     async def check(self) -> None:
         """Prove that the storage can be reached; raises what is wrong. Used by administrators."""
         await self.stat(Path())
+
+    async def sweep(self) -> int:
+        """Remove what writes left that ended with their process; returns how many things.
+
+        Called when the server starts. What belongs to another process that is alive stays.
+        """
+        return 0
 
     async def aclose(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Let go of everything; the provider is not used afterwards."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -16,6 +15,7 @@ from waterbutler.core import (
     Capabilities,
     Content,
     Entry,
+    Hasher,
     Path,
     Provider,
     Span,
@@ -42,6 +42,7 @@ class _Blob:
     data: bytes
     number: int
     modified: datetime
+    hashes: Mapping[str, str]
     content_type: str | None = None
 
     def entry(self, path: Path, created: datetime) -> Entry:
@@ -53,10 +54,7 @@ class _Blob:
             etag=f"v{self.number}",
             version=str(self.number),
             content_type=self.content_type,
-            hashes={
-                name: hashlib.new(name, self.data, usedforsecurity=False).hexdigest()
-                for name in HASHES
-            },
+            hashes=self.hashes,
         )
 
 
@@ -126,9 +124,7 @@ class MemoryProvider(Provider):
         self, path: Path, *, range: ByteRange | None = None, version: str | None = None
     ) -> Content:
         """See `Provider.read`."""
-        node = self._find(path.as_file() if path.names else path)
-        if isinstance(node, _Folder):
-            raise IsAFolder("It is a folder.", path=str(path))
+        node = self._file(path)
         blob = node.blob(version)
         span: Span | None = None
         data = blob.data
@@ -147,11 +143,16 @@ class MemoryProvider(Provider):
     ) -> Entry:
         """See `Provider.write`."""
         self._place(path, mode)
-        data = b"".join([chunk async for chunk in body])
+        chunks: list[bytes] = []
+        hasher = Hasher(HASHES)
+        async for chunk in body:
+            chunks.append(chunk)
+            await hasher.feed(chunk)
+        blob = _Blob(b"".join(chunks), next(_numbers), _now(), hasher.digests(), content_type)
         node = self._place(path, mode)
         if node is None:
             node = self._folder(path.parent).children[path.name] = _File()
-        node.blobs.append(_Blob(data, next(_numbers), _now(), content_type))
+        node.blobs.append(blob)
         return node.entry(path)
 
     async def delete(self, path: Path) -> None:
@@ -182,9 +183,7 @@ class MemoryProvider(Provider):
 
     async def versions(self, path: Path) -> AsyncIterator[Version]:
         """See `Provider.versions`."""
-        node = self._find(path.as_file() if path.names else path)
-        if isinstance(node, _Folder):
-            raise IsAFolder("It is a folder.", path=str(path))
+        node = self._file(path)
         for blob in reversed(node.blobs):
             entry = blob.entry(path, blob.modified)
             yield Version(
@@ -202,10 +201,15 @@ class MemoryProvider(Provider):
         node = other._find(at)
         if isinstance(node, _Folder) and mode is WriteMode.REPLACE:
             raise Unsupported("A folder is not replaced in one step.")
-        self._place(to, mode)
+        if at.is_root and not keep:
+            raise Unsupported("A whole storage is not moved in one step.")
+        taken = self._place(to, mode)
         if not keep:
             del other._folder(at.parent).children[at.name]
-        self._folder(to.parent).children[to.name] = _copy(node) if keep else node
+        if taken is not None and isinstance(node, _File):
+            taken.blobs.append(replace(node.blobs[-1], number=next(_numbers)))
+        else:
+            self._folder(to.parent).children[to.name] = _copy(node) if keep else node
         return await self.stat(to)
 
     def _find(self, path: Path) -> _File | _Folder:
@@ -220,6 +224,12 @@ class MemoryProvider(Provider):
             raise IsAFolder("It is a folder.", path=str(path))
         return node
 
+    def _file(self, path: Path) -> _File:
+        node = self._find(path)
+        if isinstance(node, _Folder):
+            raise IsAFolder("It is a folder.", path=str(path))
+        return node
+
     def _folder(self, path: Path) -> _Folder:
         node = self._find(path.as_folder())
         assert isinstance(node, _Folder)
@@ -227,14 +237,15 @@ class MemoryProvider(Provider):
 
     def _place(self, path: Path, mode: WriteMode) -> _File | None:
         """What is written over; raises if the place cannot be written to."""
-        try:
-            folder = self._folder(path.parent)
-        except NotAFolder:
-            raise NotFound("There is no such folder.", path=str(path.parent)) from None
-        node = folder.children.get(path.name)
+        node: _File | _Folder | None = self._root
+        if not path.is_root:
+            try:
+                node = self._folder(path.parent).children.get(path.name)
+            except NotAFolder:
+                raise NotFound("There is no such folder.", path=str(path.parent)) from None
         if node is None:
             return None
-        kind = path.parent.child(path.name, folder=isinstance(node, _Folder))
+        kind = path.as_folder() if isinstance(node, _Folder) else path.as_file()
         if mode is WriteMode.CREATE:
             raise AlreadyExists("The name is taken.", entry=node.entry(kind), path=str(kind))
         if isinstance(node, _Folder):

@@ -1,0 +1,173 @@
+"""Hashes that were computed while writing, remembered beside the file and never guessed.
+
+They are kept in the extended attribute ``user.waterbutler.hashes`` of the file, with its inode,
+size and times. They are believed as long as all of these are still the same. The time of the last
+*change* (ctime) is what makes that safe: the system sets it at every write, and nobody can set it
+back, so content that was altered and given its old time again (``touch -r``, ``rsync --times``)
+is noticed, and so are copies that took the attribute along (``cp -a``). The price is that renaming
+a file or changing its mode from outside forgets its hashes; this provider's own renames and copies
+write them anew. Renaming a folder above keeps them.
+
+Writing the attribute is itself a change. So the change time may differ from the remembered one by
+`WINDOW`, which nothing but this provider's own steps fits into.
+
+Where the system has no such attributes the hashes of the last `MEMORY` files are remembered in this
+process. Nobody else knows those, so nothing that must be the same in all processes, as an etag,
+may depend on them: they are marked as not ``durable``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+
+import msgspec
+
+from waterbutler_filesystem.confined import Folder
+
+HASHES = ("md5", "sha256")
+ATTRIBUTE = "user.waterbutler.hashes"
+WINDOW = 20_000_000
+"""How far change times may be apart, in nanoseconds: some ticks of the coarsest system clock."""
+MEMORY = 16384
+_ATTEMPTS = 3
+
+BY_NAME = "/proc/self/fd"
+"""Where open files have names, on Linux."""
+HAS_NAMES = os.path.isdir(BY_NAME)  # noqa: PTH112 - the same in all of this package: os, not pathlib
+_HAS_ATTRIBUTES = hasattr(os, "getxattr") and HAS_NAMES
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The hashes of one content, and what its file looked like; times in nanoseconds."""
+
+    inode: int
+    size: int
+    modified: int
+    changed: int
+    md5: str
+    sha256: str
+    durable: bool = True
+
+    def holds(self, info: os.stat_result) -> bool:
+        """Whether the file still is as it was."""
+        return (
+            self.inode == info.st_ino
+            and self.size == info.st_size
+            and self.modified == info.st_mtime_ns
+            and -WINDOW <= info.st_ctime_ns - self.changed <= WINDOW
+        )
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The digests by their hashlib names."""
+        return {"md5": self.md5, "sha256": self.sha256}
+
+
+_decode = msgspec.json.Decoder(Record).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class _Memory:
+    """The hashes of the files that were written last, by device and inode."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._records: OrderedDict[tuple[int, int], Record] = OrderedDict()
+
+    def get(self, info: os.stat_result) -> Record | None:
+        if not self._records:
+            return None
+        with self._mutex:
+            return self._records.get((info.st_dev, info.st_ino))
+
+    def put(self, info: os.stat_result, record: Record) -> None:
+        with self._mutex:
+            self._records[info.st_dev, info.st_ino] = record
+            self._records.move_to_end((info.st_dev, info.st_ino))
+            if len(self._records) > MEMORY:
+                self._records.popitem(last=False)
+
+
+_memory = _Memory()
+
+
+def recall(file: int | str, info: os.stat_result) -> Record | None:
+    """What is known of a file that looks like ``info``.
+
+    Args:
+        file: Its descriptor, or a name from `name_below`.
+        info: What it looks like now.
+    """
+    record = _read(file)
+    if record is not None and record.durable and record.holds(info):
+        return record
+    record = _memory.get(info)
+    return record if record is not None and record.holds(info) else None
+
+
+def recall_below(folder: Folder, name: bytes, info: os.stat_result) -> Record | None:
+    """Like `recall`, without opening the file."""
+    return recall(f"{names_below(folder)}{os.fsdecode(name)}", info)
+
+
+def names_below(folder: Folder) -> str:
+    """What to put before a name in ``folder`` for a call that takes no descriptor."""
+    return f"{BY_NAME}/{folder.fd}/"
+
+
+def expect(fd: int, hashes: dict[str, str], changed: int) -> None:
+    """Remember the hashes of a file that is complete and gets its name at about ``changed``."""
+    _write(fd, _record(os.fstat(fd), hashes, changed))
+
+
+def remember(fd: int, hashes: dict[str, str]) -> tuple[os.stat_result, Record]:
+    """Remember the hashes of a file whose content and name are settled.
+
+    Returns:
+        What the file looks like now, and what is known of it.
+    """
+    for _ in range(_ATTEMPTS):
+        info = os.fstat(fd)
+        known = _read(fd)
+        if known is not None and known.holds(info) and known.hashes == hashes:
+            return info, known
+        if not _write(fd, _record(info, hashes, info.st_ctime_ns)):
+            break
+    info = os.fstat(fd)
+    record = msgspec.structs.replace(_record(info, hashes, info.st_ctime_ns), durable=False)
+    _memory.put(info, record)
+    return info, record
+
+
+def _record(info: os.stat_result, hashes: dict[str, str], changed: int) -> Record:
+    return Record(
+        inode=info.st_ino,
+        size=info.st_size,
+        modified=info.st_mtime_ns,
+        changed=changed,
+        md5=hashes["md5"],
+        sha256=hashes["sha256"],
+    )
+
+
+def _read(file: int | str) -> Record | None:
+    if not _HAS_ATTRIBUTES:
+        return None
+    try:
+        # A name must not lead through a link; a descriptor cannot.
+        raw = os.getxattr(file, ATTRIBUTE, follow_symlinks=isinstance(file, int))
+        return _decode(raw)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _write(fd: int, record: Record) -> bool:
+    if not _HAS_ATTRIBUTES:
+        return False
+    try:
+        os.setxattr(fd, ATTRIBUTE, _encode(record))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,75 @@
+"""What is said about a file or folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import UTC, datetime
+
+from waterbutler.core import Entry, Path
+from waterbutler.core.errors import IsAFolder, NotAFolder, NotFound
+from waterbutler_filesystem.confined import Folder
+from waterbutler_filesystem.digests import Record, recall_below
+
+
+def file_entry(path: Path, info: os.stat_result, record: Record | None) -> Entry:
+    """Describe a file."""
+    if record is None:
+        return Entry(
+            path=path, size=info.st_size, modified=modified(info), etag=etag(info, record)
+        )
+    return Entry(
+        path=path,
+        size=info.st_size,
+        modified=modified(info),
+        etag=etag(info, record),
+        hashes=record.hashes,
+    )
+
+
+def folder_entry(path: Path, info: os.stat_result) -> Entry:
+    """Describe a folder."""
+    return Entry(path=path, modified=modified(info))
+
+
+def etag(info: os.stat_result, record: Record | None) -> str:
+    """What changes with the content: its hash if all processes know it, else what the system says.
+
+    The change time is a part of the latter, so a restored modification time deceives nobody.
+    """
+    if record is not None and record.durable:
+        return record.sha256[:32]
+    return f"{info.st_ino:x}-{info.st_size:x}-{info.st_mtime_ns:x}-{info.st_ctime_ns:x}"
+
+
+def modified(info: os.stat_result) -> datetime | None:
+    """The modification time; ``None`` if it lies outside of what can be written as a date."""
+    try:
+        return datetime.fromtimestamp(info.st_mtime, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def require(info: os.stat_result | None, path: Path) -> os.stat_result:
+    """``info``, if it is there and of the path's kind.
+
+    Raises:
+        NotFound, IsAFolder, NotAFolder: It is not.
+    """
+    if info is None:
+        raise NotFound("There is no such file or folder.", path=str(path))
+    if stat.S_ISDIR(info.st_mode) and not path.is_folder:
+        raise IsAFolder("It is a folder.", path=str(path))
+    if path.is_folder and not stat.S_ISDIR(info.st_mode):
+        raise NotAFolder("It is a file.", path=str(path))
+    return info
+
+
+def occupant(folder: Folder, name: bytes, path: Path) -> Entry | None:
+    """What has a name, of whichever kind; ``path`` says how it is asked for."""
+    info = folder.find(name)
+    if info is None:
+        return None
+    if stat.S_ISDIR(info.st_mode):
+        return folder_entry(path.as_folder(), info)
+    return file_entry(path.as_file(), info, recall_below(folder, name, info))

@@ -1,0 +1,169 @@
+"""Which temporary names are in use, so that those of a process that died can be removed.
+
+A temporary name is needed for moments only: while a file takes the place of another one, while a
+folder is copied, and for whole uploads where the system has no files without a name. Before such a
+name is made, a file with the same token is put into the folder ``.waterbutler`` at the top. It
+holds the names of the folders that lead to the temporary name, and it is locked as long as the
+process lives: the system lets go of the lock with the process, however that ends. So any process,
+also one of several that share the folder, sees which names are nobody's any more, and finds them
+without looking through the whole tree.
+
+All of this is done as well as it can be. Where the top is not writable there is no journal; then a
+name left by a crash stays, and is neither shown nor in the way. The same holds if the folder it is
+in was renamed since.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Sequence
+
+from waterbutler_filesystem.confined import Folder
+from waterbutler_filesystem.names import STATE, temporary
+from waterbutler_filesystem.removal import remove_folder
+from waterbutler_filesystem.threads import Stop
+
+UNLOCKED_AGE = 86400
+"""After how many seconds a name is nobody's where the system has no locks."""
+_STATE = STATE.encode()
+_TOKEN = re.compile("[0-9a-f]{32}")
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF}
+
+
+class Pending:
+    """A temporary name that is written down as long as it is in use.
+
+    Args:
+        top: The folder that holds everything; it is not kept.
+        folders: The names that lead from there to the folder of the temporary name.
+    """
+
+    __slots__ = ("_fd", "_state", "_token", "name")
+
+    def __init__(self, top: Folder, folders: Sequence[bytes]) -> None:
+        self._token = secrets.token_hex(16)
+        self._fd = -1
+        self._state: Folder | None = None
+        self.name = temporary(self._token)
+        # Without a journal the name still works.
+        with contextlib.suppress(OSError):
+            self._write_down(top, b"/".join(folders))
+
+    def end(self) -> None:
+        """Cross the name out; nothing has it any more. May be called again."""
+        if self._state is None:
+            return
+        with self._state, contextlib.suppress(OSError):
+            if self._fd >= 0:
+                os.unlink(self._token, dir_fd=self._state.fd)
+        self._drop()
+
+    def abandon(self) -> None:
+        """Leave the name to the next sweep, when it cannot be removed now."""
+        self._drop()
+
+    def _write_down(self, top: Folder, folders: bytes) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(_STATE, 0o700, dir_fd=top.fd)
+        self._state = top.enter(_STATE)
+        self._fd = self._claim(self._state)
+        os.write(self._fd, folders)
+
+    def _claim(self, state: Folder) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        while True:
+            fd = os.open(self._token, flags, 0o600, dir_fd=state.fd)
+            try:
+                if _lock(fd) is not False and os.fstat(fd).st_nlink:
+                    return fd
+            except BaseException:
+                os.close(fd)
+                raise
+            # A sweep found it before it was locked, and removes it.
+            os.close(fd)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._token, dir_fd=state.fd)
+
+    def _drop(self) -> None:
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def sweep(top: Folder, stop: Stop) -> int:
+    """Remove the temporary names of processes that are gone.
+
+    Returns:
+        How many there were.
+    """
+    try:
+        state = top.enter(_STATE)
+    except OSError:
+        return 0
+    with state:
+        with os.scandir(state.fd) as items:
+            tokens = [item.name for item in items if _TOKEN.fullmatch(item.name)]
+        return sum(_sweep_one(top, state, token, stop) for token in tokens)
+
+
+def _sweep_one(top: Folder, state: Folder, token: str, stop: Stop) -> bool:
+    removed = False
+    try:
+        fd = state.open_file(token.encode(), os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        if _is_dead(fd):
+            removed = _remove(top, os.read(fd, 1 << 20), temporary(token), stop)
+            os.unlink(token, dir_fd=state.fd)
+    except OSError:
+        # It stays written down, for a sweep that is allowed more.
+        return removed
+    finally:
+        os.close(fd)
+    return removed
+
+
+def _is_dead(fd: int) -> bool:
+    locked = _lock(fd)
+    info = os.fstat(fd)
+    if locked is None:
+        return time.time() - info.st_mtime > UNLOCKED_AGE
+    return locked and info.st_nlink > 0
+
+
+def _lock(fd: int) -> bool | None:
+    """Whether the lock is ours; ``None`` where there are no locks."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return None
+        raise
+    return True
+
+
+def _remove(top: Folder, folders: bytes, name: bytes, stop: Stop) -> bool:
+    try:
+        parent = Folder(os.dup(top.fd)).descend(folders.split(b"/") if folders else [])
+        with parent:
+            info = parent.look(name)
+            if stat.S_ISDIR(info.st_mode):
+                remove_folder(parent, name, stop)
+            else:
+                os.unlink(name, dir_fd=parent.fd)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True

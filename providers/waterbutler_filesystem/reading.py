@@ -1,0 +1,202 @@
+"""Reading files and listing folders, in blocks and batches."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Awaitable, Callable
+from itertools import islice
+from typing import Self
+
+from waterbutler.core import ByteRange, Entry, Path, Span
+from waterbutler.core.errors import BadPath, Corrupted, IsAFolder, NotAFolder, NotFound
+from waterbutler_filesystem.confined import Folder
+from waterbutler_filesystem.digests import names_below, recall, recall_below
+from waterbutler_filesystem.entries import file_entry, folder_entry, require
+from waterbutler_filesystem.names import is_reserved, known_path, shown
+from waterbutler_filesystem.root import Root
+from waterbutler_filesystem.threads import Handle
+
+BLOCK = 1 << 20
+"""How many bytes to read at once: smaller blocks spend their time on changing threads, larger ones
+on fetching new memory from the system."""
+FIRST_BLOCK = 1 << 18
+"""How many bytes of a larger file to read while opening it; some readers stop soon."""
+BATCH = 512
+"""How many entries to list at once: some milliseconds of work."""
+
+
+def look(root: Root, path: Path) -> Entry:
+    """Describe a file or folder."""
+    if path.is_root:
+        with root.open() as top:
+            return folder_entry(path, os.fstat(top.fd))
+    *folders, name = known_path(path)
+    with root.folder(folders, path) as folder:
+        info = require(folder.find(name), path)
+        if path.is_folder:
+            return folder_entry(path, info)
+        return file_entry(path, info, recall_below(folder, name, info))
+
+
+class OpenFile(Handle):
+    """A file that is being read. Opening it reads the first block; small files end with that.
+
+    Attributes:
+        entry: What the file is.
+        span: The part that is read, if a part was asked for.
+        size: How many bytes that are.
+        first: The first block.
+        ended: Whether the last block was read.
+
+    Raises:
+        NotFound, IsAFolder, RangeNotSatisfiable: As `Provider.read` says.
+        Corrupted: The file changed meanwhile.
+    """
+
+    def __init__(self, root: Root, path: Path, range: ByteRange | None) -> None:
+        self._fd = -1
+        super().__init__()
+        if path.is_folder:
+            raise IsAFolder("It is a folder.", path=str(path))
+        *folders, name = known_path(path)
+        with root.folder(folders, path) as folder:
+            self._fd = folder.open_file(name)
+        self._info = os.fstat(self._fd)
+        self._path = path
+        self.entry = file_entry(path, self._info, recall(self._fd, self._info))
+        self.span: Span | None = None if range is None else range.resolve(self._info.st_size)
+        self._offset = 0 if self.span is None else self.span.start
+        self._stop = self._info.st_size if self.span is None else self.span.stop
+        self.size = self._stop - self._offset
+        self.first = self._read(self.size if self.size <= BLOCK else FIRST_BLOCK)
+
+    def next(self) -> bytes:
+        """The next block; empty only if the file has become shorter."""
+        with self:
+            return self._read(BLOCK)
+
+    def _read(self, size: int) -> bytes:
+        size = min(size, self._stop - self._offset)
+        block = os.pread(self._fd, size, self._offset) if size else b""
+        self._offset += len(block)
+        self.ended = self._offset >= self._stop or not block
+        if self.ended:
+            self._check_unchanged()
+            self.close()
+        return block
+
+    def _check_unchanged(self) -> None:
+        """Before the last block is handed out: nobody takes a mixture for the file."""
+        info = os.fstat(self._fd)
+        if (info.st_size, info.st_mtime_ns) != (self._info.st_size, self._info.st_mtime_ns):
+            raise Corrupted("The file was changed while it was read.", path=str(self._path))
+
+    def _release(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+class Blocks:
+    """The content of an open file, for a `ByteStream`.
+
+    Args:
+        file: The file.
+        call: Runs a function in a thread and gives errors their meaning.
+    """
+
+    __slots__ = ("_call", "_file", "_first")
+
+    def __init__(
+        self, file: OpenFile, call: Callable[[Callable[[], bytes]], Awaitable[bytes]]
+    ) -> None:
+        self._file = file
+        self._first = file.first
+        self._call = call
+        file.first = b""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        block, self._first = self._first, b""
+        if not block and not self._file.ended:
+            block = await self._call(self._file.next)
+        if not block:
+            raise StopAsyncIteration
+        return block
+
+    async def aclose(self) -> None:
+        """Close the file, when no thread is reading it any more."""
+        self._first = b""
+        self._file.close()
+
+
+class Listing(Handle):
+    """A folder that is being listed. Opening it lists the first batch.
+
+    Attributes:
+        first: The first batch.
+        ended: Whether the last batch was listed.
+
+    Raises:
+        NotFound, NotAFolder: As `Provider.list` says.
+    """
+
+    def __init__(self, root: Root, path: Path) -> None:
+        self._items: os._ScandirIterator[str] | None = None
+        self._folder = Folder(-1)
+        super().__init__()
+        self._path = path
+        self._folder = _open_folder(root, path)
+        self._below = names_below(self._folder)
+        self._items = os.scandir(self._folder.fd)
+        self.ended = False
+        self.first = self.next()
+
+    def next(self) -> list[Entry]:
+        """The next batch; may be empty where there is nothing of interest."""
+        with self:
+            items = list(islice(self._items or (), BATCH))
+            if len(items) < BATCH:
+                self.ended = True
+                self.close()
+            return [entry for item in items if (entry := self._describe(item)) is not None]
+
+    def _describe(self, item: os.DirEntry[str]) -> Entry | None:
+        name = item.name
+        if is_reserved(name):
+            return None
+        try:
+            info = item.stat(follow_symlinks=False)
+            if stat.S_ISREG(info.st_mode):
+                path = self._path.child(shown(name))
+                return file_entry(path, info, recall(self._below + name, info))
+            if stat.S_ISDIR(info.st_mode):
+                return folder_entry(self._path.child(shown(name), folder=True), info)
+        except (FileNotFoundError, BadPath):
+            # It was removed meanwhile, or its name is too long when shown.
+            return None
+        return None
+
+    def _release(self) -> None:
+        if self._items is not None:
+            self._items.close()
+        self._folder.close()
+
+
+def _open_folder(root: Root, path: Path) -> Folder:
+    if path.is_root:
+        return root.open()
+    *folders, name = known_path(path)
+    parent = root.folder(folders, path)
+    with parent:
+        try:
+            return parent.enter(name)
+        except NotADirectoryError:
+            # A file, or something that does not exist for clients.
+            if parent.find(name) is None:
+                raise NotFound("There is no such folder.", path=str(path)) from None
+            raise NotAFolder("It is a file.", path=str(path)) from None
+

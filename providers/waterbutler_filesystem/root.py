@@ -1,0 +1,66 @@
+"""The folder that everything of a mount is in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from waterbutler.core import Path
+from waterbutler.core.errors import ConfigInvalid, NotFound, ProviderUnavailable
+from waterbutler_filesystem.confined import Folder
+from waterbutler_filesystem.journal import sweep
+from waterbutler_filesystem.threads import Stop
+
+_TOP = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Root:
+    """Opens the mount's folder for each operation.
+
+    Not once for all: a descriptor that is kept would go on showing a folder that was removed,
+    replaced or unmounted, as an empty one. Each operation holds one descriptor as its only way
+    down, so within an operation the folder cannot become another one.
+
+    Args:
+        folder: The absolute name on this machine.
+        create: Make it if it is missing at first use.
+    """
+
+    def __init__(self, folder: str, *, create: bool = False) -> None:
+        self._folder = folder
+        self._create = create
+        self._used = False
+
+    def open(self) -> Folder:
+        """The folder itself. The first time, names left by processes that died are removed.
+
+        Raises:
+            ConfigInvalid: It never was a folder that may be opened.
+            ProviderUnavailable: It was, and is no more.
+        """
+        try:
+            top = Folder(os.open(self._folder, _TOP))
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            if self._used:
+                raise ProviderUnavailable("The folder of the storage is gone.") from error
+            if not self._create or not isinstance(error, FileNotFoundError):
+                raise ConfigInvalid("The folder of the storage cannot be opened.") from error
+            os.makedirs(self._folder, exist_ok=True)
+            top = Folder(os.open(self._folder, _TOP))
+        if not self._used:
+            self._used = True
+            with contextlib.suppress(OSError):
+                sweep(top, Stop())
+        return top
+
+    def folder(self, names: list[bytes], path: Path) -> Folder:
+        """A folder below.
+
+        Raises:
+            NotFound: There is none, or a link or file is in the way.
+        """
+        top = self.open()
+        try:
+            return top.descend(names)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotFound("There is no such folder.", path=str(path)) from error

@@ -1,0 +1,168 @@
+"""Writing files: a batch is written and hashed while the next one is being received."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import time
+
+from waterbutler.core import ByteStream, Entry, Path, WriteMode
+from waterbutler.core.errors import AlreadyExists
+from waterbutler_filesystem.config import FilesystemSettings
+from waterbutler_filesystem.confined import Folder
+from waterbutler_filesystem.digests import expect, remember
+from waterbutler_filesystem.entries import file_entry, occupant
+from waterbutler_filesystem.names import stored_path
+from waterbutler_filesystem.root import Root
+from waterbutler_filesystem.temporary import Temporary, check_replaceable
+from waterbutler_filesystem.threads import Stop, ended, finish
+
+BATCH = 1 << 20
+"""How many bytes to collect before they are written. Two batches are in memory at a time."""
+
+
+class Upload:
+    """One file on its way; its methods block and are called in threads, one after the other.
+
+    Only `write` and `digest` of the same batch may run at the same time.
+    """
+
+    def __init__(
+        self, root: Root, path: Path, mode: WriteMode, settings: FilesystemSettings
+    ) -> None:
+        *self._folders, self._name = stored_path(path)
+        self._root = root
+        self._path = path
+        self._mode = mode
+        self._settings = settings
+        self._file: Temporary | None = None
+        # Hashing md5 takes as long as all the rest; it gets a thread of its own.
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+
+    def begin(self) -> None:
+        """Find out what can be known before the content, and make room for it."""
+        with self._root.folder(self._folders, self._path.parent) as folder:
+            with contextlib.suppress(FileNotFoundError):
+                old = folder.look(self._name)
+                if self._mode is WriteMode.CREATE:
+                    raise self._taken(folder)
+                check_replaceable(old)
+            self._file = Temporary(self._root, self._folders, folder)
+
+    def write(self, batch: list[bytes]) -> None:
+        """Append to the file."""
+        assert self._file is not None
+        data = b"".join(batch)
+        if self._settings.hashes:
+            self._sha256.update(data)
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._file.fd, view) :]
+
+    def digest(self, batch: list[bytes]) -> None:
+        """Take the batch into the hash that `write` leaves out."""
+        if self._settings.hashes:
+            for chunk in batch:
+                self._md5.update(chunk)
+
+    def complete(self, batch: list[bytes], stop: Stop) -> Entry:
+        """Append the last batch and give the file its name; on failure nothing is left."""
+        try:
+            if self._file is None:
+                self.begin()
+            self.write(batch)
+            self.digest(batch)
+            return self._publish(stop)
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Remove what was not published; may be called again."""
+        if self._file is not None:
+            self._file.discard()
+
+    def _publish(self, stop: Stop) -> Entry:
+        assert self._file is not None
+        file = self._file
+        if self._settings.fsync:
+            os.fsync(file.fd)
+        # The folder may be another one by now: the file belongs where the path leads today.
+        with self._root.folder(self._folders, self._path.parent) as folder:
+            stop.check()
+            if not self._settings.hashes:
+                self._name_it(file, folder)
+                return file_entry(self._path, os.fstat(file.fd), None)
+            hashes = {"md5": self._md5.hexdigest(), "sha256": self._sha256.hexdigest()}
+            expect(file.fd, hashes, time.time_ns())
+            self._name_it(file, folder)
+            return file_entry(self._path, *remember(file.fd, hashes))
+
+    def _name_it(self, file: Temporary, folder: Folder) -> None:
+        try:
+            created = file.publish(folder, self._name, self._mode)
+        except FileExistsError:
+            raise self._taken(folder) from None
+        if not self._settings.fsync:
+            return
+        try:
+            folder.sync()
+        except OSError:
+            if created:
+                os.unlink(self._name, dir_fd=folder.fd)
+            raise
+
+    def _taken(self, folder: Folder) -> AlreadyExists:
+        entry = occupant(folder, self._name, self._path)
+        return AlreadyExists("The name is taken.", entry=entry, path=str(self._path))
+
+
+async def store(upload: Upload, body: ByteStream) -> Entry:
+    """Write all of ``body``; a small one of known size takes one call in a thread.
+
+    Raises:
+        OSError, WaterButlerError: It cannot be written; then nothing is left.
+    """
+    stop = Stop()
+    flight: asyncio.Task[None] | None = None
+    batch: list[bytes] = []
+    held = 0
+    begun = body.size is None or body.size > BATCH
+    try:
+        if begun:
+            await finish(stop, upload.begin)
+        async for chunk in body:
+            batch.append(chunk)
+            held += len(chunk)
+            if begun and held >= BATCH:
+                if flight is not None:
+                    await flight
+                flight = asyncio.create_task(_append(upload, batch, stop))
+                batch, held = [], 0
+        if flight is not None:
+            await flight
+        return await finish(stop, upload.complete, batch, stop)
+    except GeneratorExit:
+        # The event loop is gone and nothing can be awaited; the upload drops its file itself.
+        raise
+    except BaseException:
+        if flight is not None:
+            flight.cancel()
+            await ended(flight)
+        if begun:
+            await finish(stop, upload.discard)
+        raise
+
+
+async def _append(upload: Upload, batch: list[bytes], stop: Stop) -> None:
+    """Write and hash at the same time; over when both are."""
+    results = await asyncio.gather(
+        finish(stop, upload.write, batch),
+        finish(stop, upload.digest, batch),
+        return_exceptions=True,
+    )
+    for result in results:
+        if result is not None:
+            raise result

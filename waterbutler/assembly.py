@@ -1,0 +1,170 @@
+"""The composition root: from settings to a server that can be started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from waterbutler.auth import (
+    Account,
+    AuthChain,
+    AuthHandler,
+    MountConfig,
+    Resource,
+    Sessions,
+    StaticHandler,
+    digest,
+)
+from waterbutler.core import ANONYMOUS, Grant
+from waterbutler.core.errors import ConfigInvalid, WaterButlerError
+from waterbutler.mounts import Mounts
+from waterbutler.plugins import Context, Registry
+from waterbutler.server.app import Server, make_application, make_server
+from waterbutler.server.context import ServerContext, ServerOptions
+from waterbutler.server.cors import Cors
+from waterbutler.server.metrics import Metrics
+from waterbutler.service import Butler
+from waterbutler.settings import Settings, session_secret
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler")
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything that was built, for whoever starts and stops it."""
+
+    settings: Settings
+    context: ServerContext
+    server: Server
+    mounts: Mounts
+    registry: Registry
+
+    async def sweep(self) -> None:
+        """Clean up in all configured storages after processes that did not end well."""
+        for resource_id, resource in _resources(self.settings).items():
+            for name, mount in resource.mounts.items():
+                if mount.read_only:
+                    continue
+                grant = grant_for(mount)
+                where = f"{resource_id}/{name}"
+                try:
+                    async with self.mounts.use(grant, resource=resource_id, name=name) as storage:
+                        count = await storage.sweep()
+                except WaterButlerError as error:
+                    _log.warning("storage not ready", storage=where, reason=error.message)
+                else:
+                    if count:
+                        _log.info("left-overs removed", storage=where, count=count)
+
+    async def aclose(self) -> None:
+        """Break what is still running, and close all storages."""
+        await self.server.close_all_connections()
+        await self.mounts.aclose()
+
+
+def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
+    """Build the server; must be called in its event loop.
+
+    Args:
+        settings: The settings.
+        url: What links start with, if it is not as the settings say.
+
+    Raises:
+        ConfigInvalid: The settings do not fit together.
+    """
+    metrics = Metrics()
+    registry = Registry.from_entry_points()
+    data = Path(settings.server.data)
+    mounts = Mounts(Context(registry=registry, data=data), metrics)
+    secret = session_secret(settings)
+    sessions = Sessions(secret, lifetime=settings.server.session_hours * 3600)
+    static = StaticHandler(_accounts(settings), _resources(settings).values(), sessions)
+    auth = AuthChain(_handlers(settings, static))
+    options = ServerOptions(
+        domain=(url or settings.server.url).rstrip("/"),
+        cors=Cors.of(settings.server.cors_origins),
+        max_upload_size=settings.server.max_upload_bytes,
+        redirect_downloads=settings.server.redirect_downloads,
+        drain_limit=settings.server.drain_bytes,
+        trust_proxy=settings.server.trust_proxy,
+        idle_seconds=settings.server.idle_seconds,
+    )
+    context = ServerContext(
+        butler=Butler(auth, mounts, concurrency=settings.server.transfer_concurrency),
+        auth=auth,
+        sessions=sessions,
+        options=options,
+        metrics=metrics,
+        readiness=_readiness(data),
+        accounts=static if "static" in settings.auth.handlers else None,
+    )
+    server = make_server(make_application(context), options)
+    return Assembly(settings, context, server, mounts, registry)
+
+
+def grant_for(mount: MountConfig) -> Grant:
+    """The grant that opens a configured storage for the server itself."""
+    return Grant(
+        user=ANONYMOUS,
+        provider=mount.provider,
+        settings=mount.settings,
+        credentials=mount.credentials,
+        read_only=mount.read_only,
+    )
+
+
+def _handlers(settings: Settings, static: StaticHandler) -> list[AuthHandler]:
+    known: dict[str, AuthHandler] = {"static": static}
+    missing = [name for name in settings.auth.handlers if name not in known]
+    if missing:
+        raise ConfigInvalid(
+            f"auth.handlers: there is no handler {missing[0]!r}; known: {', '.join(known)}."
+        )
+    return [known[name] for name in settings.auth.handlers]
+
+
+def _accounts(settings: Settings) -> list[Account]:
+    return [
+        Account(
+            id=id,
+            token_sha256=user.digest,
+            name=user.name or None,
+            email=user.email or None,
+        )
+        for id, user in settings.users.items()
+    ]
+
+
+def _resources(settings: Settings) -> dict[str, Resource]:
+    return {
+        id: Resource(
+            id=id,
+            title=resource.title,
+            access={who: level == "write" for who, level in resource.access.items()},
+            view_only_sha256=frozenset(digest(key) for key in resource.view_only),
+            mounts={
+                name: MountConfig(
+                    provider=mount.provider or name,
+                    settings=mount.settings,
+                    credentials=mount.credentials,
+                    redirect=mount.redirect,
+                    read_only=mount.read_only,
+                )
+                for name, mount in resource.providers.items()
+            },
+        )
+        for id, resource in settings.resources.items()
+    }
+
+
+def _readiness(data: Path) -> Callable[[], Awaitable[list[str]]]:
+    async def reasons() -> list[str]:
+        usable = await asyncio.to_thread(os.access, data, os.R_OK | os.W_OK | os.X_OK)
+        return [] if usable else ["The data folder cannot be used."]
+
+    return reasons

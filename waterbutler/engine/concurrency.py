@@ -1,0 +1,108 @@
+"""Tasks that are bounded, end together and leave nothing running."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+Emit = Callable[[T], Awaitable[None]]
+"""Hands an item over; waits while too many are waiting to be taken."""
+
+
+@asynccontextmanager
+async def closing(items: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], None]:
+    """``items``, closed at the end where they can be: what was not read is let go of."""
+    try:
+        yield items
+    finally:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+
+async def stop(*tasks: asyncio.Task[T]) -> None:
+    """Cancel tasks and wait until they have ended, however they end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def together(count: int, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run ``work`` in ``count`` tasks; the first error cancels the others and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(count):
+                group.create_task(work())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+async def in_background(
+    produce: Callable[[Emit[T]], Coroutine[None, None, None]], ahead: int
+) -> AsyncGenerator[T, None]:
+    """What ``produce`` emits, while it works on in a task of its own.
+
+    At most ``ahead`` items wait to be taken. Errors of ``produce`` are raised after everything
+    that it emitted before. Close the generator when leaving early: that ends the task.
+    """
+    room = asyncio.Semaphore(ahead)
+    ready: asyncio.Queue[tuple[T] | None] = asyncio.Queue()
+
+    async def emit(item: T) -> None:
+        await room.acquire()
+        ready.put_nowait((item,))
+
+    task = asyncio.create_task(produce(emit))
+    task.add_done_callback(lambda _: ready.put_nowait(None))
+    try:
+        while (found := await ready.get()) is not None:
+            room.release()
+            yield found[0]
+        task.result()
+    finally:
+        await stop(task)
+
+
+class Shared(Generic[T]):
+    """One iterator that several tasks take from; each item goes to one of them."""
+
+    def __init__(self, items: AsyncIterator[T]) -> None:
+        self._items = items
+        self._turn = asyncio.Lock()
+
+    def __aiter__(self) -> Shared[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        async with self._turn:
+            return await anext(self._items)
+
+
+async def unbroken(
+    step: Coroutine[None, None, T], *, undo: Callable[[], Awaitable[None]] | None = None
+) -> T:
+    """Run ``step`` to its end even if this task is cancelled meanwhile.
+
+    The cancellation is raised afterwards, and hides an error of ``step``; before that, a step that
+    succeeded is undone by ``undo``.
+    """
+    task = asyncio.create_task(step)
+    cancelled = await _outwait(task)
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled() and task.exception() is None and undo is not None:
+        await _outwait(asyncio.ensure_future(undo()))
+    raise cancelled
+
+
+async def _outwait(task: asyncio.Future[T]) -> asyncio.CancelledError | None:
+    """Wait for the end of ``task``; gives the last cancellation that came meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled

@@ -1,0 +1,68 @@
+"""How many calls one storage gets at a time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from waterbutler.core import ByteRange, ByteStream, Content, Entry, Path, Provider, WriteMode
+from waterbutler.layers.base import Layer
+
+
+class Limited(Layer):
+    """Lets at most ``calls`` operations run at once; the others wait their turn.
+
+    An open read does not count once its first byte is there: a slow client must not keep others
+    from the storage. A write counts until it is complete.
+    """
+
+    def __init__(self, inner: Provider, calls: int) -> None:
+        super().__init__(inner)
+        self._turns = asyncio.Semaphore(calls)
+
+    async def stat(self, path: Path, *, version: str | None = None) -> Entry:
+        """See `Provider.stat`."""
+        async with self._turns:
+            return await self.inner.stat(path, version=version)
+
+    async def read(
+        self, path: Path, *, range: ByteRange | None = None, version: str | None = None
+    ) -> Content:
+        """See `Provider.read`."""
+        async with self._turns:
+            return await self.inner.read(path, range=range, version=version)
+
+    async def write(
+        self,
+        path: Path,
+        body: ByteStream,
+        *,
+        mode: WriteMode = WriteMode.REPLACE,
+        content_type: str | None = None,
+    ) -> Entry:
+        """See `Provider.write`."""
+        async with self._turns:
+            return await self.inner.write(path, body, mode=mode, content_type=content_type)
+
+    async def delete(self, path: Path) -> None:
+        """See `Provider.delete`."""
+        async with self._turns:
+            await self.inner.delete(path)
+
+    async def make_folder(self, path: Path) -> Entry:
+        """See `Provider.make_folder`."""
+        async with self._turns:
+            return await self.inner.make_folder(path)
+
+    async def copy_from(
+        self, source: Provider, at: Path, to: Path, *, mode: WriteMode = WriteMode.CREATE
+    ) -> Entry:
+        """See `Provider.copy_from`."""
+        async with self._turns:
+            return await self.inner.copy_from(source, at, to, mode=mode)
+
+    async def move_from(
+        self, source: Provider, at: Path, to: Path, *, mode: WriteMode = WriteMode.CREATE
+    ) -> Entry:
+        """See `Provider.move_from`."""
+        async with self._turns:
+            return await self.inner.move_from(source, at, to, mode=mode)

@@ -1,0 +1,117 @@
+"""Opened storages, kept and shared between requests."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import msgspec
+
+from waterbutler.core import ANONYMOUS, Grant, Provider
+from waterbutler.layers import Observer, stack
+from waterbutler.plugins import Context, Mount
+
+
+@dataclass(slots=True)
+class _Opened:
+    provider: Provider
+    users: int = 0
+
+
+class Mounts:
+    """Opens the storage of a grant once and hands the same one to everybody with the same grant.
+
+    Storages that act for a user (their factory says ``per_user``) are kept per user. Those that
+    nobody uses are closed, longest unused first, when there are more than ``keep``.
+
+    Args:
+        context: What providers share.
+        observer: Is told about every call to a storage.
+        keep: How many opened storages to keep.
+    """
+
+    def __init__(self, context: Context, observer: Observer, *, keep: int = 256) -> None:
+        self._context = context
+        self._observer = observer
+        self._keep = keep
+        self._opened: OrderedDict[bytes, _Opened] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def use(self, grant: Grant, *, resource: str, name: str) -> AsyncIterator[Provider]:
+        """The storage of a grant, in its layers, as long as the context lasts.
+
+        Raises:
+            NotFound: No such provider is installed.
+            ConfigInvalid: Its settings or credentials make no sense.
+        """
+        opened = self._take(grant, resource, name)
+        opened.users += 1
+        try:
+            yield opened.provider
+        finally:
+            opened.users -= 1
+            self._trim()
+
+    async def aclose(self) -> None:
+        """Close everything."""
+        opened, self._opened = self._opened, OrderedDict()
+        for storage in opened.values():
+            await storage.provider.aclose()
+        await asyncio.gather(*self._closing)
+
+    def _take(self, grant: Grant, resource: str, name: str) -> _Opened:
+        factory = self._context.registry.factory(grant.provider)
+        user = grant.user if getattr(factory, "per_user", False) else ANONYMOUS
+        key = _key(grant, resource, name, user.id)
+        opened = self._opened.get(key)
+        if opened is None:
+            mount = Mount(
+                provider=grant.provider,
+                name=name,
+                resource=resource,
+                settings=grant.settings,
+                credentials=grant.credentials,
+                user=user,
+            )
+            provider = stack(
+                factory.open(mount, self._context),
+                observer=self._observer,
+                read_only=grant.read_only,
+            )
+            opened = self._opened[key] = _Opened(provider)
+        self._opened.move_to_end(key)
+        return opened
+
+    def _trim(self) -> None:
+        if len(self._opened) <= self._keep:
+            return
+        for key, opened in list(self._opened.items()):
+            if len(self._opened) <= self._keep:
+                return
+            if opened.users == 0:
+                del self._opened[key]
+                task = asyncio.get_running_loop().create_task(opened.provider.aclose())
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+
+
+def _key(grant: Grant, resource: str, name: str, user: str | None) -> bytes:
+    """A digest, so that no credentials are kept beside the storage that holds them anyway."""
+    text = msgspec.json.encode(
+        [
+            grant.provider,
+            dict(grant.settings),
+            dict(grant.credentials),
+            grant.read_only,
+            resource,
+            name,
+            user,
+        ],
+        order="deterministic",
+    )
+    return hashlib.sha256(text).digest()

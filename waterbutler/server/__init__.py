@@ -1,0 +1,1 @@
+"""The Tornado floor: dialects, pages and everything that knows HTTP."""

@@ -1,0 +1,423 @@
+"""What every request has in common: an id, its errors, its body, its log line."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+import uuid
+from http.client import responses
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+from tornado import httputil, iostream, web
+
+from waterbutler.core import ANONYMOUS, JSON, Identity, User
+from waterbutler.core.errors import InvalidRequest, NotFound, TooLarge, WaterButlerError
+from waterbutler.server.context import ServerContext
+from waterbutler.server.errors import headers_of, message_of, status_of
+
+SERVER = "WaterButler"
+JSON_TYPE = "application/json; charset=UTF-8"
+CSRF_HEADER = "X-CSRFToken"
+
+_SMALL_BODY = 1 << 18
+"""A refused body up to this size is read first and answered then, and the connection stays."""
+IDLE_SECONDS = 120.0
+"""How long a client may stand still in the middle of a body."""
+
+_RELAYED = ("X-Cos-Mfr-Render-Request", "X-OSF-OTP")
+"""Headers that an auth handler may relay to its host."""
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.request")
+
+
+@web.stream_request_body
+class Handler(web.RequestHandler):
+    """Base of all handlers.
+
+    A subclass implements `begin`, which runs when the headers are there, `receive` for chunks of
+    the body, and `serve`, which runs when the body is complete. Any of them may raise.
+
+    An error in `begin` is answered so that the client can read it. A client that waits for
+    ``100 Continue`` gets it at once. Any other client is still sending, and closing the connection
+    on it would make it lose the answer: so the answer is sent, what still comes is thrown away up
+    to a limit, and only then the connection is closed.
+    """
+
+    SUPPORTED_METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH")
+    dialect: ClassVar[str] = "server"
+    methods: ClassVar[tuple[str, ...]] = ("GET", "HEAD")
+
+    context: ServerContext
+
+    def __init__(
+        self,
+        application: web.Application,
+        request: httputil.HTTPServerRequest,
+        context: ServerContext,
+    ) -> None:
+        # Before Tornado's own set-up, which asks for the default headers.
+        self.context = context
+        super().__init__(application, request)
+        self.action = "none"
+        self.user: User = ANONYMOUS
+        self.storage = ""
+        self.sent = 0
+        self.received = 0
+        self._start = time.perf_counter()
+        self._refusal: BaseException | None = None
+        self._answered = False
+        self._failure = ""
+        self._left = False
+        self._client_waits = False
+        self._last_progress = 0.0
+        self._watchdog: asyncio.TimerHandle | None = None
+        context.state.enter()
+        context.metrics.active.inc()
+
+    # -- life of a request ---------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """The headers are there; decide whether the body is wanted."""
+
+    async def receive(self, chunk: bytes) -> None:
+        """Take a chunk of the body; the default drops it."""
+
+    async def serve(self) -> None:
+        """The body is complete; answer."""
+        raise NotImplementedError
+
+    async def prepare(self) -> None:
+        """Run `begin`, and remember a refusal where the client is still sending."""
+        if self.request.method == "OPTIONS":
+            return
+        if self.declared_body:
+            self._watch()
+        try:
+            if self.request.method not in self.methods:
+                raise MethodNotAllowed(self.request.method or "", self.methods)
+            await self.begin()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
+            await self._refuse(error)
+
+    async def data_received(self, chunk: bytes) -> None:
+        """Hand a chunk to `receive`, or throw it away after a refusal."""
+        self.received += len(chunk)
+        if self._refusal is None:
+            self._client_waits = True
+            try:
+                await self.receive(chunk)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
+                await self._refuse(error)
+            self._progress()
+        elif self._answered and self.received > self.context.options.drain_limit:
+            await self.finish()
+
+    async def _respond(self, *_args: str) -> None:
+        self._client_waits = True
+        if self._answered:
+            await self.finish()
+            self.close()
+            return
+        if self._refusal is not None:
+            raise self._refusal
+        await self.serve()
+
+    get = head = put = post = delete = patch = _respond
+
+    async def options(self, *_args: str) -> None:
+        """Answer a preflight; needs no rights."""
+        self.set_status(204)
+        self.set_header("Allow", ", ".join((*self.methods, "OPTIONS")))
+        for name, value in self.context.options.cors.preflight(self.origin).items():
+            self.set_header(name, value)
+        await self.finish()
+
+    async def _refuse(self, error: Exception) -> None:
+        """Answer now, or after the body, whichever the client can read."""
+        expects = self.request.headers.get("Expect", "").lower() == "100-continue"
+        if not self.declared_body or (expects and self.received == 0):
+            raise error
+        self._refusal = error
+        text = self.request.headers.get("Content-Length", "")
+        if not text.isdigit() or int(text) > _SMALL_BODY:
+            self._answered = True
+            self._write_failure(error)
+            self.set_header("Connection", "close")
+            self.set_header("Content-Length", sum(map(len, self._write_buffer)))
+            await self.flush()
+
+    # -- clients that stand still --------------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Break the connection of a client that neither sends nor takes anything for too long."""
+        self._progress()
+        self._watchdog = asyncio.get_running_loop().call_later(IDLE_SECONDS / 4, self._bark)
+
+    def _progress(self) -> None:
+        """The client did something; the next step is the client's again."""
+        self._last_progress = time.monotonic()
+        self._client_waits = False
+
+    def _bark(self) -> None:
+        if self._left:
+            return
+        if not self._client_waits and time.monotonic() - self._last_progress > IDLE_SECONDS:
+            self._failure = "ClientIdle"
+            self.abort()
+            return
+        self._watchdog = asyncio.get_running_loop().call_later(IDLE_SECONDS / 4, self._bark)
+
+    # -- about the request ---------------------------------------------------------------------
+
+    @property
+    def request_id(self) -> str:
+        """The id of this request, in its answer and in the log."""
+        if not hasattr(self, "_request_id"):
+            self._request_id = str(uuid.uuid4())
+        return self._request_id
+
+    @property
+    def origin(self) -> str | None:
+        """The origin of the page that sent this request, if a page did."""
+        return self.request.headers.get("Origin")
+
+    @property
+    def declared_size(self) -> int | None:
+        """The promised size of the body.
+
+        Raises:
+            InvalidRequest: It is not a number.
+        """
+        text = self.request.headers.get("Content-Length")
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit()):
+            raise InvalidRequest("The Content-Length is not a number.")
+        return int(text)
+
+    @property
+    def declared_body(self) -> bool:
+        """Whether the request has a body that is not empty, as far as its headers say."""
+        headers = self.request.headers
+        return "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0"
+
+    @property
+    def own_origin(self) -> bool:
+        """Whether a page of this server sent the request."""
+        if self.origin is None:
+            return False
+        asked = urlsplit(self.origin)
+        own = urlsplit(self.context.options.domain)
+        here = (self.request.protocol, self.request.host.lower())
+        return (asked.scheme, asked.netloc.lower()) in {(own.scheme, own.netloc.lower()), here}
+
+    def identity(self, *, cookie: str | None = None, view_only: str | None = None) -> Identity:
+        """Who the client says it is.
+
+        Cookies count only where no other origin's page can have made the browser send them.
+        """
+        headers = self.request.headers
+        ours = self.origin is None or self.own_origin
+        trusted = ours or self.context.options.cors.trusts(self.origin or "")
+        site = headers.get("Sec-Fetch-Site")
+        return Identity(
+            authorization=headers.get("Authorization"),
+            cookies={name: morsel.value for name, morsel in self.cookies.items()}
+            if trusted
+            else {},
+            cookie=cookie,
+            view_only=view_only,
+            same_origin=self.own_origin and site in {None, "same-origin"},
+            csrf_token=headers.get(CSRF_HEADER),
+            referrer=headers.get("Referer"),
+            user_agent=headers.get("User-Agent"),
+            origin=self.origin,
+            uri=self.request.uri or "",
+            headers={name.lower(): headers[name] for name in _RELAYED if name in headers},
+        )
+
+    # -- answers -------------------------------------------------------------------------------
+
+    def set_default_headers(self) -> None:
+        """What every answer carries, errors too."""
+        self.set_header("Server", SERVER)
+        self.set_header("X-Waterbutler-Request-Id", self.request_id)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+        if self.context.state.stopping:
+            self.set_header("Connection", "close")
+        for name, value in self.context.options.cors.headers(self.origin).items():
+            self.set_header(name, value)
+
+    def compute_etag(self) -> str | None:
+        """No tags made up from bodies: handlers set the real one."""
+        return None
+
+    def write_json(self, document: JSON | dict[str, Any], status: int = 200) -> None:
+        """Answer with a JSON document."""
+        self.set_status(status)
+        self.set_header("Content-Type", JSON_TYPE)
+        body = msgspec.json.encode(document)
+        self.sent += len(body)
+        self.write(body)
+
+    def write_failure(self, status: int, message: str, error: BaseException) -> None:  # noqa: ARG002
+        """Write the body of an error; dialects with another shape override this."""
+        self.write_json({"code": status, "message": message, "message_long": message}, status)
+
+    def abort(self) -> None:
+        """Break the connection, so that nobody takes a cut answer for a whole one.
+
+        A reset is visible also where the end of the connection is the end of the answer.
+        """
+        stream = self._stream
+        if stream is None or stream.closed():
+            return
+        if stream.socket is not None:
+            linger = struct.pack("ii", 1, 0)
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection after what was written."""
+        if self._stream is not None:
+            self._stream.close()
+        self._leave()
+
+    @property
+    def _stream(self) -> iostream.IOStream | None:
+        return getattr(self.request.connection, "stream", None)
+
+    def _write_failure(self, error: BaseException) -> None:
+        self.clear()
+        status = _status_of(error)
+        self._failure = type(error).__name__
+        if status >= 500 and not isinstance(error, WaterButlerError):
+            _log.error("unexpected error", request_id=self.request_id, exc_info=error)
+        for name, value in headers_of(error).items():
+            self.set_header(name, value)
+        if status == 405:
+            self.set_header("Allow", ", ".join((*self.methods, "OPTIONS")))
+        self.write_failure(status, _message_of(error, status), error)
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:  # noqa: ANN401 - Tornado's
+        """Answer with an error, or break the connection if the answer has begun."""
+        info = kwargs.get("exc_info")
+        error: BaseException = info[1] if info else web.HTTPError(status_code)
+        if self._headers_written or self._finished:
+            self._failure = type(error).__name__
+            if not isinstance(error, iostream.StreamClosedError | asyncio.CancelledError):
+                _log.warning("answer cut", request_id=self.request_id, reason=self._failure)
+            self.abort()
+            return
+        self._write_failure(error)
+        self.finish()
+
+    def log_exception(self, *_args: object) -> None:
+        """Errors are logged where they are answered."""
+
+    def on_connection_close(self) -> None:
+        """The client went away before the answer was complete."""
+        self._failure = self._failure or "ClientGone"
+        self._leave()
+
+    def on_finish(self) -> None:
+        """The answer is complete."""
+        self._leave()
+
+    def _leave(self) -> None:
+        """Count and log the request, once."""
+        if self._left:
+            return
+        self._left = True
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        seconds = time.perf_counter() - self._start
+        context = self.context
+        context.state.leave()
+        metrics = context.metrics
+        metrics.active.dec()
+        method = self.request.method if self.request.method in self.SUPPORTED_METHODS else "other"
+        metrics.requests.labels(self.dialect, method, self.action, str(self.get_status())).inc()
+        metrics.seconds.labels(self.dialect, method, self.action).observe(seconds)
+        metrics.received.inc(self.received)
+        metrics.sent.inc(self.sent)
+        _log.info(
+            "request",
+            request_id=self.request_id,
+            method=self.request.method,
+            path=self.request.path,
+            status=self.get_status(),
+            action=self.action,
+            user=self.user.id,
+            storage=self.storage,
+            received=self.received,
+            sent=self.sent,
+            seconds=round(seconds, 6),
+            outcome=self._failure or "ok",
+        )
+
+
+class MethodNotAllowed(InvalidRequest):
+    """The URL exists, but not with this method."""
+
+    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"{method} is not possible here; use one of {', '.join(allowed)}.")
+        self.allowed = allowed
+
+
+class NoSuchUrl(Handler):
+    """What answers for every URL that nothing else does."""
+
+    methods = Handler.SUPPORTED_METHODS
+
+    async def begin(self) -> None:
+        """Refuse."""
+        raise NotFound("There is nothing at this URL.")
+
+
+class SmallBody:
+    """Collects a body that must stay small, for requests whose body is a document."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Take a chunk.
+
+        Raises:
+            TooLarge: The body is larger than the limit.
+        """
+        self._size += len(chunk)
+        if self._size > self._limit:
+            self._parts.clear()
+            raise TooLarge(f"The body of this request has at most {self._limit} bytes.")
+        self._parts.append(chunk)
+
+    def data(self) -> bytes:
+        """The whole body."""
+        return b"".join(self._parts)
+
+
+def _status_of(error: BaseException) -> int:
+    if isinstance(error, MethodNotAllowed):
+        return 405
+    if isinstance(error, web.HTTPError):
+        return error.status_code
+    if isinstance(error, httputil.HTTPInputError):
+        return 400
+    return status_of(error)
+
+
+def _message_of(error: BaseException, status: int) -> str:
+    if isinstance(error, web.HTTPError):
+        reason = error.reason or responses.get(status, "Unknown")
+        return error.log_message or f"{reason}."
+    return message_of(error, status)

@@ -1,0 +1,69 @@
+"""What every handler is given."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from waterbutler.auth import AuthChain, Sessions, StaticHandler
+from waterbutler.server.cors import Cors
+from waterbutler.server.metrics import Metrics
+from waterbutler.service import Butler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """How the server behaves; sizes in bytes."""
+
+    domain: str
+    """Put into links: ``http://127.0.0.1:7777``, without a slash at the end."""
+    cors: Cors = field(default_factory=lambda: Cors.of(["*"]))
+    max_upload_size: int | None = None
+    redirect_downloads: bool = True
+    drain_limit: int = 1 << 30
+    """How much of a refused body is still read, so that the client sees the answer."""
+    trust_proxy: bool = False
+    idle_seconds: float = 75.0
+    """How long a connection may wait for its next request."""
+
+
+class ServerState:
+    """What changes while the server runs."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+        self._active = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def enter(self) -> None:
+        """A request begins."""
+        self._active += 1
+        self._idle.clear()
+
+    def leave(self) -> None:
+        """A request is over."""
+        self._active -= 1
+        if self._active == 0:
+            self._idle.set()
+
+    async def idle(self) -> None:
+        """Wait until no request is being served."""
+        await self._idle.wait()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerContext:
+    """Made once, in the composition root, and handed to every handler."""
+
+    butler: Butler
+    auth: AuthChain
+    sessions: Sessions
+    options: ServerOptions
+    metrics: Metrics
+    readiness: Callable[[], Awaitable[list[str]]]
+    """Reasons why the server cannot serve; empty when it can."""
+    accounts: StaticHandler | None = None
+    """Opens sessions for the pages, where users are configured here."""
+    state: ServerState = field(default_factory=ServerState)

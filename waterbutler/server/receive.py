@@ -1,0 +1,103 @@
+"""Bodies on their way from the client to a storage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from waterbutler.core import ByteStream
+from waterbutler.core.errors import Interrupted
+
+ROOM = 1 << 19
+"""How many bytes may wait for the storage before the client is made to wait."""
+
+
+class BodyIntake:
+    """A bounded channel from the connection to whoever stores the body.
+
+    The connection awaits `feed`, which is the back-pressure: the client is not read any faster
+    than the storage takes. What has piled up meanwhile is handed out as one chunk, so a slow
+    storage gets few large pieces and a fast one gets every piece at once.
+
+    Args:
+        size: The promised number of bytes, if the client said it.
+    """
+
+    def __init__(self, size: int | None) -> None:
+        self._waiting: deque[bytes] = deque()
+        self._count = 0
+        self._ended = False
+        self._failure: BaseException | None = None
+        self._deaf = False
+        self._arrival: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+        self.stream = ByteStream(_Reader(self), size=size)
+
+    async def feed(self, chunk: bytes) -> None:
+        """Hand over the next chunk; returns when there is room for another."""
+        if self._deaf:
+            return
+        self._waiting.append(chunk)
+        self._count += len(chunk)
+        _wake(self._arrival)
+        while self._count >= ROOM and not self._deaf:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    def end(self) -> None:
+        """The body is complete."""
+        self._ended = True
+        _wake(self._arrival)
+
+    def fail(self, error: BaseException) -> None:
+        """The body will never be complete; the reader is told."""
+        self._failure = error
+        _wake(self._arrival)
+
+    def ignore(self) -> None:
+        """Nobody reads any more: drop what comes, so that the connection is not kept waiting."""
+        self._deaf = True
+        self._waiting.clear()
+        self._count = 0
+        _wake(self._room)
+
+    async def take(self) -> bytes:
+        """Everything that has arrived; raises `StopAsyncIteration` at the end."""
+        while not self._waiting:
+            if self._failure is not None:
+                raise self._failure
+            if self._ended:
+                raise StopAsyncIteration
+            self._arrival = asyncio.get_running_loop().create_future()
+            await self._arrival
+        chunks = list(self._waiting)
+        self._waiting.clear()
+        self._count = 0
+        _wake(self._room)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class _Reader:
+    """The storage's end of the channel."""
+
+    def __init__(self, intake: BodyIntake) -> None:
+        self._intake = intake
+
+    def __aiter__(self) -> _Reader:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await self._intake.take()
+
+    async def aclose(self) -> None:
+        self._intake.ignore()
+
+
+def interrupted() -> Interrupted:
+    """What the storage is told when the client goes away."""
+    return Interrupted("The connection was closed before the body was complete.")
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

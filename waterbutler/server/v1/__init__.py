@@ -1,0 +1,1 @@
+"""The WaterButler v1 dialect."""

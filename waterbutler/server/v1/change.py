@@ -1,0 +1,95 @@
+"""POST and DELETE."""
+
+from __future__ import annotations
+
+import msgspec
+
+from waterbutler.core import Action, Entry
+from waterbutler.core.errors import InvalidRequest
+from waterbutler.server.base import JSON_TYPE, SmallBody
+from waterbutler.server.v1.commands import (
+    MAX_DOCUMENT,
+    Transfer,
+    check_document_size,
+    confirms,
+    parse_post,
+)
+from waterbutler.server.v1.handlers import V1Handler
+from waterbutler.server.v1.render import Renderer
+from waterbutler.service import Outcome, Room
+
+
+class TransferHandler(V1Handler):
+    """Copies, moves and renames."""
+
+    async def begin(self) -> None:
+        """Refuse what is too large to be a document."""
+        await super().begin()
+        chunked = "Transfer-Encoding" in self.request.headers
+        check_document_size(None if chunked else self.declared_size)
+        self._body = SmallBody(MAX_DOCUMENT)
+
+    async def receive(self, chunk: bytes) -> None:
+        """Collect the document."""
+        self._body.add(chunk)
+
+    async def serve(self) -> None:
+        """Do it, and answer with what is there now."""
+        transfer = parse_post(self.target, self._body.data())
+        action = transfer.source_action
+        self.action = transfer.action
+        butler = self.context.butler
+        async with butler.enter(self.target.place, action, self.who) as source:
+            renderer = self.enter(source, action)
+            if transfer.folder is None or transfer.target_action is None:
+                outcome = await butler.rename(source, transfer.name or "", transfer.conflict)
+                await self._answer(source, renderer, outcome.entry, 200)
+                return
+            await butler.describe(source)
+            enter = butler.enter(transfer.folder, transfer.target_action, self.who)
+            async with enter as folder:
+                renderer = self.enter(folder, transfer.target_action)
+                outcome = await self._run(transfer, source, folder)
+                status = 201 if outcome.created else 200
+                await self._answer(folder, renderer, outcome.entry, status)
+
+    async def _run(self, transfer: Transfer, source: Room, folder: Room) -> Outcome:
+        butler = self.context.butler
+        operation = butler.copy if transfer.action == "copy" else butler.move
+        return await operation(source, folder, transfer.name, transfer.conflict)
+
+    async def _answer(self, room: Room, renderer: Renderer, entry: Entry, status: int) -> None:
+        """Show the thing in its new place; a folder with what is directly in it."""
+        document = renderer.entry(entry)
+        if not entry.is_folder:
+            self.write_json({"data": document}, status)
+            return
+        self.set_status(status)
+        self.set_header("Content-Type", JSON_TYPE)
+        attributes = document.pop("attributes")
+        head = msgspec.json.encode({"data": {**document, "attributes": attributes}})
+        children = self.context.butler.list(room, entry.path)
+        await self.send_array(
+            (msgspec.json.encode(renderer.attributes(child)) async for child in children),
+            head=head[: -len(b"}}}")] + b',"children":[',
+            tail=b"]}}}",
+        )
+
+
+class DeleteHandler(V1Handler):
+    """Deletes."""
+
+    async def serve(self) -> None:
+        """Delete a file or folder, or empty a root if that was confirmed."""
+        path, query = self.target.place.path, self.target.query
+        self.action = Action.DELETE.value
+        if path.is_root and not confirms(query):
+            raise InvalidRequest(
+                "This deletes everything in the storage: confirm it with confirm_delete=1."
+            )
+        butler = self.context.butler
+        async with butler.enter(self.target.place, Action.DELETE, self.who) as room:
+            renderer = self.enter(room, Action.DELETE)
+            await butler.delete(room, self.condition(renderer))
+        self.set_status(204)
+        await self.finish()

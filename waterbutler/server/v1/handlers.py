@@ -1,0 +1,68 @@
+"""What all v1 handlers share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from waterbutler.core import Action, Entry, Identity
+from waterbutler.core.errors import AlreadyExists
+from waterbutler.server import conditions
+from waterbutler.server.respond import StreamHandler
+from waterbutler.server.v1.commands import Target, parse_target
+from waterbutler.server.v1.render import Renderer
+from waterbutler.service import Condition, Room, always
+
+METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE")
+
+
+class V1Handler(StreamHandler):
+    """A handler of ``/v1/resources/…``."""
+
+    dialect = "v1"
+    methods = METHODS
+
+    target: Target
+    _renderer: Renderer | None = None
+
+    async def begin(self) -> None:
+        """Read the target."""
+        self.target = parse_target(self.request.uri or "")
+
+    @property
+    def who(self) -> Identity:
+        """The identity of the request, with what v1 takes from the query."""
+        query = self.target.query
+        return self.identity(
+            cookie=query.get("cookie") or None, view_only=query.first("view_only") or None
+        )
+
+    def enter(self, room: Room, action: Action) -> Renderer:
+        """Note who is where, for the log and for errors; gives what renders the entries."""
+        self.action = action.value
+        self.user = room.grant.user
+        self.storage = f"{room.place.resource}/{room.place.mount}"
+        self._renderer = Renderer(room, self.context.options.domain)
+        return self._renderer
+
+    def condition(self, renderer: Renderer) -> Condition:
+        """The condition that the headers of a write make."""
+        headers = self.request.headers
+        if not conditions.is_conditional_write(headers):
+            return always
+
+        def check(entry: Entry | None) -> None:
+            etag = renderer.etag(entry) if entry is not None else None
+            conditions.check_write(headers, entry, etag)
+
+        return check
+
+    def write_failure(self, status: int, message: str, error: BaseException) -> None:
+        """Conflicts show what has the name, with the links to go on with."""
+        if not isinstance(error, AlreadyExists):
+            super().write_failure(status, message, error)
+            return
+        entry: Entry | None = error.entry
+        data: Any = None
+        if entry is not None and self._renderer is not None:
+            data = self._renderer.entry(entry)
+        self.write_json({"code": status, "message": message, "data": data}, status)

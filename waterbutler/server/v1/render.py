@@ -1,0 +1,134 @@
+"""What v1 shows: JSON-API objects with links."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from waterbutler.core import Entry, Path, Version
+from waterbutler.service import Room
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_path(path: Path) -> str:
+    """A path as it stands in a URL."""
+    if not path.names:
+        return "/"
+    names = (n if _PLAIN.fullmatch(n) else quote(n, safe="") for n in path.names)
+    return "/" + "/".join(names) + ("/" if path.is_folder else "")
+
+
+class Renderer:
+    """Renders the entries of one room.
+
+    Everything that is the same for all of them is computed once: a listing has many.
+
+    Args:
+        room: The storage and who looks at it.
+        domain: What links start with.
+    """
+
+    def __init__(self, room: Room, domain: str) -> None:
+        place = room.place
+        self._provider = place.mount
+        self._resource = place.resource
+        self._wire_path = room.provider.wire_path
+        self._prefix = f"{domain}/v1/resources/{place.resource}/providers/{place.mount}"
+        self._can = room.provider.capabilities
+
+    def etag(self, entry: Entry) -> str:
+        """The tag of an entry, in its attributes and, quoted, in the ``ETag`` header."""
+        raw = entry.etag
+        if raw is None:
+            raw = f"{entry.path}::{entry.modified}::{entry.size}"
+        return hashlib.sha256(f"{self._provider}::{raw}".encode()).hexdigest()
+
+    def entry(self, entry: Entry) -> dict[str, Any]:
+        """The JSON-API object of a file or folder."""
+        wire = self._wire_path(entry.path)
+        return {
+            "id": self._provider + str(wire),
+            "type": "files",
+            "attributes": self._attributes(entry, wire),
+            "links": self._links(entry, wire),
+        }
+
+    def attributes(self, entry: Entry) -> dict[str, Any]:
+        """The flat attributes of a file or folder, as ``children`` shows them."""
+        return self._attributes(entry, self._wire_path(entry.path))
+
+    def encoded(self, entry: Entry) -> bytes:
+        """`entry` as JSON."""
+        return _encode(self.entry(entry))
+
+    def version(self, version: Version) -> dict[str, Any]:
+        """The JSON-API object of a version."""
+        modified = _iso(version.modified)
+        extra: dict[str, Any] = dict(version.extra)
+        if version.hashes:
+            extra.setdefault("hashes", dict(version.hashes))
+        return {
+            "id": version.id,
+            "type": "file_versions",
+            "attributes": {
+                "extra": extra,
+                "version": version.id,
+                "modified": modified,
+                "modified_utc": modified,
+                "versionIdentifier": version.label,
+                "size": version.size,
+            },
+        }
+
+    def _attributes(self, entry: Entry, wire: Path) -> dict[str, Any]:
+        extra: dict[str, Any] = dict(entry.extra)
+        if entry.hashes:
+            extra.setdefault("hashes", dict(entry.hashes))
+        attributes: dict[str, Any] = {
+            "extra": extra,
+            "kind": "folder" if entry.path.is_folder else "file",
+            "name": entry.path.name,
+            "path": str(wire),
+            "provider": self._provider,
+            "materialized": str(entry.path),
+            "etag": self.etag(entry),
+            "resource": self._resource,
+            "size": entry.size,
+            "sizeInt": entry.size,
+        }
+        if not entry.path.is_folder:
+            modified = _iso(entry.modified)
+            attributes["contentType"] = entry.content_type
+            attributes["modified"] = modified
+            attributes["modified_utc"] = modified
+            attributes["created_utc"] = _iso(entry.created)
+        return attributes
+
+    def _links(self, entry: Entry, wire: Path) -> dict[str, str]:
+        """What can be done with an entry; what its storage cannot do is not offered.
+
+        Links do not depend on who asks: clients in the field read files through ``upload``.
+        """
+        url = self._prefix + encode_path(wire)
+        links: dict[str, str] = {}
+        if self._can.write:
+            links["move"] = url
+            links["upload"] = url + "?kind=file"
+            links["delete"] = url
+        if not entry.path.is_folder:
+            links["download"] = url
+        elif self._can.make_folder:
+            links["new_folder"] = url + "?kind=folder"
+        return links
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None

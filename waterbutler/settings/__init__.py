@@ -1,0 +1,54 @@
+"""Settings: one frozen value, read from a TOML file and the environment."""
+
+from waterbutler.settings.environment import ALIASES, CONFIG, RESERVED, TOKEN, URL
+from waterbutler.settings.load import Loaded, load
+from waterbutler.settings.model import (
+    AuthSettings,
+    HostSettings,
+    JobSettings,
+    LoggingSettings,
+    MountSettings,
+    OsfSettings,
+    ResourceSettings,
+    ServerSettings,
+    Settings,
+    UserSettings,
+    parse_size,
+)
+from waterbutler.settings.redaction import HIDDEN
+from waterbutler.settings.rules import ANONYMOUS, PUBLISHED_SECRETS, check_exposure
+from waterbutler.settings.standalone import load_standalone, session_secret, standalone
+from waterbutler.settings.table import Described, Row, describe, documented, markdown
+
+__all__ = [
+    "ALIASES",
+    "ANONYMOUS",
+    "CONFIG",
+    "HIDDEN",
+    "PUBLISHED_SECRETS",
+    "RESERVED",
+    "TOKEN",
+    "URL",
+    "AuthSettings",
+    "Described",
+    "HostSettings",
+    "JobSettings",
+    "Loaded",
+    "LoggingSettings",
+    "MountSettings",
+    "OsfSettings",
+    "ResourceSettings",
+    "Row",
+    "ServerSettings",
+    "Settings",
+    "UserSettings",
+    "check_exposure",
+    "describe",
+    "documented",
+    "load",
+    "load_standalone",
+    "markdown",
+    "parse_size",
+    "session_secret",
+    "standalone",
+]

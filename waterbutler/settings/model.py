@@ -1,0 +1,275 @@
+"""The settings as frozen values; each field carries its own help."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, field
+
+from waterbutler.core import JSON
+from waterbutler.settings.redaction import HIDDEN, redacted
+
+SECRET = {"secret": True}
+"""Marks a field whose value is never shown; stands in ``Meta(extra=…)``."""
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kmgtp]i?)?b)?", re.IGNORECASE)
+_POWERS = {"k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+
+
+def parse_size(text: str) -> int:
+    """How many bytes ``"5GiB"``, ``"500 MB"`` or ``"1024"`` are.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError('expected a size like "5GiB", "500MB" or "1024"')
+    number, unit = match[1], (match[2] or "").lower()
+    base = 1024 if unit.endswith("i") else 1000
+    return int(float(number) * base ** _POWERS[unit[0]]) if unit else int(float(number))
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """A table of the file; its ``repr`` hides secrets."""
+
+    def __repr__(self) -> str:
+        parts = []
+        for about in msgspec.structs.fields(self):
+            value = getattr(self, about.name)
+            shown = HIDDEN if is_secret(about) and value else redacted(about.name, value)
+            parts.append(f"{about.name}={shown!r}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def is_secret(about: msgspec.structs.FieldInfo) -> bool:
+    """Whether a field was marked as secret."""
+    notes = getattr(about.type, "__metadata__", ())
+    return any(note.extra == SECRET for note in notes if isinstance(note, Meta))
+
+
+class ServerSettings(Table, frozen=True, kw_only=True):
+    """Table ``server``."""
+
+    host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
+    port: Annotated[
+        int, Meta(ge=0, le=65535, description="The port to listen on; 0 for any free one.")
+    ] = 7777
+    domain: Annotated[
+        str,
+        Meta(description="What links to this server start with. Empty: made of host and port."),
+    ] = ""
+    workers: Annotated[int, Meta(ge=1, le=1024, description="How many processes serve.")] = 1
+    cors_origins: Annotated[
+        list[str],
+        Meta(description='Web pages from these origins may use the API; "*" for all.'),
+    ] = field(default_factory=lambda: ["*"])
+    max_upload_size: Annotated[
+        str, Meta(description='The largest upload, "5GiB". Empty: no limit of our own.')
+    ] = ""
+    redirect_downloads: Annotated[
+        bool,
+        Meta(
+            description="Send downloads to a signed link of the storage where it can make one;"
+            " a mount may override this."
+        ),
+    ] = True
+    data: Annotated[
+        str, Meta(description="The server's own folder, for all that outlives the process.")
+    ] = "./waterbutler-data"
+    shutdown_seconds: Annotated[
+        float, Meta(ge=0, description="How long running transfers may go on after a stop signal.")
+    ] = 30
+    drain_limit: Annotated[
+        str,
+        Meta(
+            description="How much of a refused upload is still read, so that the client sees the"
+            " answer instead of a broken connection."
+        ),
+    ] = "1GiB"
+    transfer_concurrency: Annotated[
+        int, Meta(ge=1, le=1000, description="How many files of one folder are copied at once.")
+    ] = 5
+    idle_seconds: Annotated[
+        float,
+        Meta(gt=0, description="How long an open connection may wait for a request's headers."),
+    ] = 75
+    trust_proxy: Annotated[
+        bool,
+        Meta(description="Believe X-Forwarded-For and X-Forwarded-Proto. Only behind a proxy."),
+    ] = False
+    session_secret: Annotated[
+        str,
+        Meta(
+            description="Seals session cookies. Empty: generated and kept in the data folder.",
+            extra=SECRET,
+        ),
+    ] = ""
+    session_hours: Annotated[
+        float, Meta(gt=0, description="How long a session cookie signs in.")
+    ] = 168
+
+    @property
+    def url(self) -> str:
+        """What links to this server start with, without a slash at the end."""
+        if self.domain:
+            return self.domain.rstrip("/")
+        host = "localhost" if self.host in {"", "0.0.0.0", "::"} else self.host  # noqa: S104
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def max_upload_bytes(self) -> int | None:
+        """The largest upload in bytes; ``None`` for no limit."""
+        return parse_size(self.max_upload_size) if self.max_upload_size else None
+
+    @property
+    def drain_bytes(self) -> int:
+        """How many bytes of a refused upload are still read."""
+        return parse_size(self.drain_limit)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs on this machine can connect."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+class OsfSettings(Table, frozen=True, kw_only=True):
+    """Table ``auth.osf``: the exchange with an OSF-like host."""
+
+    url: Annotated[str, Meta(description="Where the host answers who may do what.")] = (
+        "http://localhost:5000/api/v1/files/auth/"
+    )
+    jwe_secret: Annotated[
+        str, Meta(description="Encrypts the exchange; the same as the host's.", extra=SECRET)
+    ] = ""
+    jwe_salt: Annotated[
+        str, Meta(description="Salt of that encryption; the same as the host's.", extra=SECRET)
+    ] = ""
+    jwt_secret: Annotated[
+        str, Meta(description="Signs the exchange; the same as the host's.", extra=SECRET)
+    ] = ""
+    hmac_secret: Annotated[
+        str,
+        Meta(description="Signs hooks and log callbacks; the same as the host's.", extra=SECRET),
+    ] = ""
+
+
+class AuthSettings(Table, frozen=True, kw_only=True):
+    """Table ``auth``."""
+
+    handlers: Annotated[
+        list[str],
+        Meta(description='Who decides, asked in this order: "static", "osf".'),
+    ] = field(default_factory=lambda: ["static"])
+    osf: OsfSettings = OsfSettings()
+
+
+class UserSettings(Table, frozen=True, kw_only=True):
+    """Table ``users.<user>``: somebody who may sign in."""
+
+    token: Annotated[str, Meta(description="The token to sign in with.", extra=SECRET)] = ""
+    token_sha256: Annotated[
+        str,
+        Meta(description="Instead of the token: its SHA-256 in hexadecimal.", extra=SECRET),
+    ] = ""
+    name: Annotated[str, Meta(description="The full name.")] = ""
+    email: Annotated[str, Meta(description="The address for mail.")] = ""
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the token in lower-case hexadecimal."""
+        if self.token:
+            return hashlib.sha256(self.token.encode()).hexdigest()
+        return self.token_sha256.lower()
+
+
+class MountSettings(Table, frozen=True, kw_only=True):
+    """Table ``resources.<resource>.providers.<mount>``: a storage under a name."""
+
+    provider: Annotated[
+        str, Meta(description="The installed provider. Empty: the mount's own name.")
+    ] = ""
+    settings: Annotated[dict[str, JSON], Meta(description="What the provider is opened with.")] = (
+        field(default_factory=dict)
+    )
+    credentials: Annotated[
+        dict[str, JSON], Meta(description="The provider's secrets.", extra=SECRET)
+    ] = field(default_factory=dict)
+    redirect: Annotated[bool | None, Meta(description="Overrides server.redirect_downloads.")] = (
+        None
+    )
+    read_only: Annotated[bool, Meta(description="Nobody may write here.")] = False
+
+
+class ResourceSettings(Table, frozen=True, kw_only=True):
+    """Table ``resources.<resource>``: a project with its storages."""
+
+    title: Annotated[str, Meta(description="What people call it.")] = ""
+    access: Annotated[
+        dict[str, Literal["read", "write"]],
+        Meta(description='Who may do what here; "anonymous" for everybody.'),
+    ] = field(default_factory=dict)
+    view_only: Annotated[
+        list[str],
+        Meta(description="Keys that give the right to read with ?view_only=.", extra=SECRET),
+    ] = field(default_factory=list)
+    providers: dict[str, MountSettings] = field(default_factory=dict)
+
+
+class HostSettings(Table, frozen=True, kw_only=True):
+    """Table ``host``: the embedded host."""
+
+    database: Annotated[
+        str,
+        Meta(description="The embedded host's database. Empty: host.db in the data folder."),
+    ] = ""
+
+
+class JobSettings(Table, frozen=True, kw_only=True):
+    """Table ``jobs``: long copies and moves."""
+
+    runner: Annotated[
+        Literal["inline", "celery"], Meta(description="Who does them: this process, or workers.")
+    ] = "inline"
+    broker: Annotated[str, Meta(description="How workers are reached.")] = (
+        "redis://127.0.0.1:6379/0"
+    )
+    wait_seconds: Annotated[
+        float, Meta(ge=0, description="How long a request waits before it is answered 202.")
+    ] = 20
+
+
+class LoggingSettings(Table, frozen=True, kw_only=True):
+    """Table ``logging``."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="The least that is logged.")
+    ] = "info"
+    format: Annotated[
+        Literal["auto", "text", "json"],
+        Meta(description="How; auto is text on a terminal and JSON elsewhere."),
+    ] = "auto"
+
+
+class Settings(Table, frozen=True, kw_only=True):
+    """Everything that can be set."""
+
+    server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
+    users: dict[str, UserSettings] = field(default_factory=dict)
+    resources: dict[str, ResourceSettings] = field(default_factory=dict)
+    host: HostSettings = HostSettings()
+    jobs: JobSettings = JobSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @property
+    def database(self) -> str:
+        """The embedded host's database, in the data folder unless it is set."""
+        return self.host.database or f"sqlite:///{self.server.data.rstrip('/')}/host.db"

@@ -1,0 +1,362 @@
+"""Things that go wrong on purpose: bodies that lie or fail, and a provider that is flaky.
+
+::
+
+    await provider.write(path, ShortStream(b"half"))             # Corrupted
+    await provider.write(path, FailingStream(data, after=100))   # Interrupted
+
+    flaky = FlakyProvider(provider)
+    flaky.fail("stat", ProviderUnavailable("down"), at=2)        # the second call fails
+    flaky.fail("read", ProviderTimeout("slow"), after=1000)      # the body breaks after 1,000 bytes
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from waterbutler.core import (
+    ByteRange,
+    ByteStream,
+    Capabilities,
+    Content,
+    Entry,
+    Path,
+    Provider,
+    StorageInfo,
+    Version,
+    WriteMode,
+)
+from waterbutler.core.errors import Interrupted, WaterButlerError
+
+T = TypeVar("T")
+CHUNK = 1 << 14
+
+
+class ShortStream(ByteStream):
+    """Promises more than it has: ends ``missing`` bytes early."""
+
+    def __init__(self, data: bytes, *, missing: int = 1, chunk_size: int = CHUNK) -> None:
+        super().__init__(_pieces(data, chunk_size), size=len(data) + missing)
+
+
+class LongStream(ByteStream):
+    """Has more than it promises: ``extra`` bytes follow in a chunk of their own."""
+
+    def __init__(self, data: bytes, *, extra: int = 1, chunk_size: int = CHUNK) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            async for chunk in _pieces(data, chunk_size):
+                yield chunk
+            yield b"+" * extra
+
+        super().__init__(chunks(), size=len(data))
+
+
+class FailingStream(ByteStream):
+    """Raises after some bytes.
+
+    Args:
+        data: What it would give.
+        after: How many bytes come before the error.
+        error: What is raised; `Interrupted` if nothing else is said.
+        known_size: Whether ``size`` is the length of ``data`` or ``None``.
+        chunk_size: The largest chunk, in bytes.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        *,
+        after: int,
+        error: BaseException | None = None,
+        known_size: bool = True,
+        chunk_size: int = CHUNK,
+    ) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            async for chunk in _pieces(data[:after], chunk_size):
+                yield chunk
+            raise error or Interrupted("The sender went away.")
+
+        super().__init__(chunks(), size=len(data) if known_size else None)
+
+
+class SlowStream(ByteStream):
+    """Lets other tasks run before each chunk, and stops once in the middle if told so.
+
+    Args:
+        data: What it gives.
+        pause_after: After at least this many bytes it waits for `resume`.
+        known_size: Whether ``size`` is the length of ``data`` or ``None``.
+        chunk_size: The largest chunk, in bytes.
+
+    Attributes:
+        paused: Set as soon as it waits.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        *,
+        pause_after: int | None = None,
+        known_size: bool = True,
+        chunk_size: int = CHUNK,
+    ) -> None:
+        self.paused = asyncio.Event()
+        self._resumed = asyncio.Event()
+
+        async def chunks() -> AsyncIterator[bytes]:
+            given = 0
+            pausing = pause_after
+            async for chunk in _pieces(data, chunk_size):
+                await asyncio.sleep(0)
+                if pausing is not None and given >= pausing:
+                    await self._pause()
+                    pausing = None
+                yield chunk
+                given += len(chunk)
+            if pausing is not None:
+                await self._pause()
+
+        super().__init__(chunks(), size=len(data) if known_size else None)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._resumed.set()
+
+    async def _pause(self) -> None:
+        self.paused.set()
+        await self._resumed.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: BaseException
+    at: int
+    times: int
+    after: int | None
+
+    def hits(self, call: int) -> bool:
+        return self.at <= call < self.at + self.times
+
+
+class FlakyProvider(Provider):
+    """A provider around another one, some of whose calls fail.
+
+    Args:
+        inner: Does the work.
+        opaque: Whether it hides the inner provider from `unwrapped`, as a strange storage would;
+            then nobody can copy or move from it on the storage's side.
+
+    Attributes:
+        calls: How often each operation was called, failed calls included.
+    """
+
+    def __init__(self, inner: Provider, *, opaque: bool = False) -> None:
+        self.inner = inner
+        self.calls: Counter[str] = Counter()
+        self._opaque = opaque
+        self._failures: dict[str, list[_Failure]] = {}
+
+    def fail(
+        self,
+        operation: str,
+        error: WaterButlerError,
+        *,
+        at: int = 1,
+        times: int = 1,
+        after: int | None = None,
+    ) -> FlakyProvider:
+        """Make calls of an operation fail; returns this provider.
+
+        Args:
+            operation: The method's name, ``read``.
+            error: What is raised.
+            at: The first call that fails, counted from 1 and from the start.
+            times: How many calls in a row fail.
+            after: ``None`` fails before the inner provider is asked. A number fails in the middle:
+                after so many bytes of a ``read`` or of the body of a ``write``, after so many
+                entries of a ``list`` or ``versions``. For all others, any number fails after the
+                inner provider has done it, as if the answer got lost.
+        """
+        self._failures.setdefault(operation, []).append(_Failure(error, at, times, after))
+        return self
+
+    @property
+    def info(self) -> StorageInfo:  # type: ignore[override]
+        """The inner provider's."""
+        return self.inner.info
+
+    @property
+    def capabilities(self) -> Capabilities:  # type: ignore[override]
+        """The inner provider's."""
+        return self.inner.capabilities
+
+    @property
+    def unwrapped(self) -> Provider:
+        """The provider itself, or this one if it is opaque."""
+        return self if self._opaque else self.inner.unwrapped
+
+    async def stat(self, path: Path, *, version: str | None = None) -> Entry:
+        """See `Provider.stat`."""
+        failure = self._begin("stat")
+        return _lost(failure, await self.inner.stat(path, version=version))
+
+    async def list(self, path: Path) -> AsyncIterator[Entry]:
+        """See `Provider.list`."""
+        failure = self._begin("list")
+        async with aclosing(_limited(self.inner.list(path), failure)) as entries:
+            async for entry in entries:
+                yield entry
+
+    async def read(
+        self, path: Path, *, range: ByteRange | None = None, version: str | None = None
+    ) -> Content:
+        """See `Provider.read`."""
+        failure = self._begin("read")
+        content = await self.inner.read(path, range=range, version=version)
+        if failure is None:
+            return content
+        body = _cut(content.body, failure, close=True)
+        return Content(body, content.entry, content.span)
+
+    async def write(
+        self,
+        path: Path,
+        body: ByteStream,
+        *,
+        mode: WriteMode = WriteMode.REPLACE,
+        content_type: str | None = None,
+    ) -> Entry:
+        """See `Provider.write`."""
+        failure = self._begin("write")
+        if failure is not None:
+            body = _cut(body, failure, close=False)
+        return await self.inner.write(path, body, mode=mode, content_type=content_type)
+
+    async def delete(self, path: Path) -> None:
+        """See `Provider.delete`."""
+        failure = self._begin("delete")
+        await self.inner.delete(path)
+        _lost(failure, None)
+
+    async def make_folder(self, path: Path) -> Entry:
+        """See `Provider.make_folder`."""
+        failure = self._begin("make_folder")
+        return _lost(failure, await self.inner.make_folder(path))
+
+    async def copy_from(
+        self, source: Provider, at: Path, to: Path, *, mode: WriteMode = WriteMode.CREATE
+    ) -> Entry:
+        """See `Provider.copy_from`."""
+        failure = self._begin("copy_from")
+        return _lost(failure, await self.inner.copy_from(source, at, to, mode=mode))
+
+    async def move_from(
+        self, source: Provider, at: Path, to: Path, *, mode: WriteMode = WriteMode.CREATE
+    ) -> Entry:
+        """See `Provider.move_from`."""
+        failure = self._begin("move_from")
+        return _lost(failure, await self.inner.move_from(source, at, to, mode=mode))
+
+    async def versions(self, path: Path) -> AsyncIterator[Version]:
+        """See `Provider.versions`."""
+        failure = self._begin("versions")
+        async with aclosing(_limited(self.inner.versions(path), failure)) as versions:
+            async for version in versions:
+                yield version
+
+    async def sign(
+        self,
+        path: Path,
+        *,
+        version: str | None = None,
+        filename: str | None = None,
+        expires: timedelta = timedelta(minutes=5),
+    ) -> str:
+        """See `Provider.sign`."""
+        failure = self._begin("sign")
+        link = await self.inner.sign(path, version=version, filename=filename, expires=expires)
+        return _lost(failure, link)
+
+    async def free_space(self) -> int | None:
+        """See `Provider.free_space`."""
+        failure = self._begin("free_space")
+        return _lost(failure, await self.inner.free_space())
+
+    async def locate(self, wire: Path) -> Path:
+        """See `Provider.locate`."""
+        failure = self._begin("locate")
+        return _lost(failure, await self.inner.locate(wire))
+
+    def wire_path(self, path: Path) -> Path:
+        """See `Provider.wire_path`."""
+        return self.inner.wire_path(path)
+
+    async def check(self) -> None:
+        """See `Provider.check`."""
+        failure = self._begin("check")
+        await self.inner.check()
+        _lost(failure, None)
+
+    async def aclose(self) -> None:
+        """Close the inner provider."""
+        await self.inner.aclose()
+
+    def _begin(self, operation: str) -> _Failure | None:
+        """Count the call; raise the failure that comes first, give one that comes later."""
+        self.calls[operation] += 1
+        for failure in self._failures.get(operation, ()):
+            if failure.hits(self.calls[operation]):
+                if failure.after is None:
+                    raise failure.error
+                return failure
+        return None
+
+
+async def _pieces(data: bytes, chunk_size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), chunk_size):
+        yield data[start : start + chunk_size]
+
+
+def _lost(failure: _Failure | None, answer: T) -> T:
+    if failure is not None:
+        raise failure.error
+    return answer
+
+
+async def _limited(items: AsyncIterator[T], failure: _Failure | None) -> AsyncGenerator[T, None]:
+    given = 0
+    try:
+        async for item in items:
+            if failure is not None and given >= (failure.after or 0):
+                raise failure.error
+            yield item
+            given += 1
+    finally:
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+    if failure is not None:
+        raise failure.error
+
+
+def _cut(body: ByteStream, failure: _Failure, *, close: bool) -> ByteStream:
+    """``body`` up to the failure; closing it closes ``body`` only where the duty passes on."""
+    limit = failure.after or 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        given = 0
+        async for chunk in body:
+            rest = chunk[: limit - given]
+            if rest:
+                yield rest
+            given += len(rest)
+            if given >= limit:
+                break
+        raise failure.error
+
+    return ByteStream(chunks(), size=body.size, close=body.aclose if close else None)

@@ -1,0 +1,58 @@
+"""The pytest plugin: coroutine tests run on the ``io_loop`` fixture, and capabilities gate tests.
+
+It is registered as an entry point, so it is there wherever this package and pytest are installed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    # pytest loads plugins before coverage is measured: what they import would not be counted.
+    from waterbutler.core import Capabilities
+
+pytest.register_assert_rewrite("waterbutler.testing.conformance", "waterbutler.testing.faults")
+
+TIMEOUT = 60.0
+"""Seconds after which a coroutine test is given up, if nothing longer was asked for."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers and raise the time-out of coroutine tests."""
+    config.addinivalue_line(
+        "markers", "needs(*capabilities): run only where the provider declares all of these"
+    )
+    config.addinivalue_line(
+        "markers", "lacks(*capabilities): run only where the provider declares none of these"
+    )
+    # The io_loop fixture of pytest-tornado calls what newer Tornado versions discourage.
+    for name in ("make_current", "clear_current"):
+        config.addinivalue_line("filterwarnings", f"ignore:{name} is deprecated:DeprecationWarning")
+    if hasattr(config.option, "async_test_timeout"):
+        config.option.async_test_timeout = max(config.option.async_test_timeout, TIMEOUT)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every coroutine test, so that it runs on the ``io_loop`` fixture."""
+    for item in items:
+        if (
+            isinstance(item, pytest.Function)
+            and inspect.iscoroutinefunction(item.obj)
+            and item.get_closest_marker("gen_test") is None
+        ):
+            item.add_marker(pytest.mark.gen_test)
+
+
+def gate(node: pytest.Item, capabilities: Capabilities) -> None:
+    """Skip the test if its ``needs`` and ``lacks`` markers do not fit what is declared."""
+    for marker in node.iter_markers("needs"):
+        for name in marker.args:
+            if not getattr(capabilities, name):
+                pytest.skip(f"does not declare {name}")
+    for marker in node.iter_markers("lacks"):
+        for name in marker.args:
+            if getattr(capabilities, name):
+                pytest.skip(f"declares {name}")
