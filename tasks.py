@@ -58,8 +58,9 @@ def lint(c):
 
 @task
 def types(c):
-    """Check the types of everything that is installed."""
+    """Check the types of everything that is installed, and of the documentation's example."""
     c.run(f"{PYTHON} -m mypy")
+    c.run(f"{PYTHON} -m mypy docs/examples")
 
 
 @task

@@ -21,6 +21,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
+from typing import Annotated
 
 import msgspec
 
@@ -46,8 +47,8 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     size: int
     modified: int
     changed: int
-    md5: str
-    sha256: str
+    md5: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     durable: bool = True
 
     def holds(self, info: os.stat_result) -> bool:
@@ -80,7 +81,8 @@ class _Memory:
         if not self._records:
             return None
         with self._mutex:
-            return self._records.get((info.st_dev, info.st_ino))
+            record = self._records.get((info.st_dev, info.st_ino))
+        return record if record is not None and record.holds(info) else None
 
     def put(self, info: os.stat_result, record: Record) -> None:
         with self._mutex:
@@ -103,8 +105,7 @@ def recall(file: int | str, info: os.stat_result) -> Record | None:
     record = _read(file)
     if record is not None and record.durable and record.holds(info):
         return record
-    record = _memory.get(info)
-    return record if record is not None and record.holds(info) else None
+    return _memory.get(info)
 
 
 def recall_below(folder: Folder, name: bytes, info: os.stat_result) -> Record | None:

@@ -15,9 +15,7 @@ from waterbutler_filesystem.digests import Record, recall_below
 def file_entry(path: Path, info: os.stat_result, record: Record | None) -> Entry:
     """Describe a file."""
     if record is None:
-        return Entry(
-            path=path, size=info.st_size, modified=modified(info), etag=etag(info, record)
-        )
+        return Entry(path=path, size=info.st_size, modified=modified(info), etag=etag(info))
     return Entry(
         path=path,
         size=info.st_size,
@@ -32,14 +30,15 @@ def folder_entry(path: Path, info: os.stat_result) -> Entry:
     return Entry(path=path, modified=modified(info))
 
 
-def etag(info: os.stat_result, record: Record | None) -> str:
+def etag(info: os.stat_result, record: Record | None = None) -> str:
     """What changes with the content: its hash if all processes know it, else what the system says.
 
-    The change time is a part of the latter, so a restored modification time deceives nobody.
+    That is the change time and not the modification time, which can be set back.
     """
     if record is not None and record.durable:
         return record.sha256[:32]
-    return f"{info.st_ino:x}-{info.st_size:x}-{info.st_mtime_ns:x}-{info.st_ctime_ns:x}"
+    # The fastest way of all to write it; listings do this for every file.
+    return "%x-%x-%x" % (info.st_ino, info.st_size, info.st_ctime_ns)  # noqa: UP031
 
 
 def modified(info: os.stat_result) -> datetime | None:

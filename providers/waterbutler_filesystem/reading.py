@@ -199,4 +199,3 @@ def _open_folder(root: Root, path: Path) -> Folder:
             if parent.find(name) is None:
                 raise NotFound("There is no such folder.", path=str(path)) from None
             raise NotAFolder("It is a file.", path=str(path)) from None
-

@@ -65,9 +65,11 @@ def empty_folder(folder: Folder, stop: Stop) -> None:
     raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
 
 
-def _empty_once(
-    here: Folder, stop: Stop, keep: Callable[[str], bool] = lambda _: False
-) -> bool:
+def _nothing(_name: str) -> bool:
+    return False
+
+
+def _empty_once(here: Folder, stop: Stop, keep: Callable[[str], bool] = _nothing) -> bool:
     """Remove what can be seen; whether there was anything. ``here`` is used up.
 
     Raises:
@@ -79,7 +81,7 @@ def _empty_once(
         stop.check()
         level = levels[-1]
         if not level.waiting and level.again:
-            found |= _remove_simple(here, level, stop, keep)
+            found |= _remove_simple(here, level, stop, keep if len(levels) == 1 else _nothing)
         elif level.waiting:
             _go_down(here, levels)
         elif len(levels) == 1:
@@ -88,9 +90,7 @@ def _empty_once(
             _go_up(here, levels)
 
 
-def _remove_simple(
-    here: Folder, level: _Level, stop: Stop, keep: Callable[[str], bool]
-) -> bool:
+def _remove_simple(here: Folder, level: _Level, stop: Stop, keep: Callable[[str], bool]) -> bool:
     """Remove all that takes one call; folders with content are put down for later."""
     found = False
     level.again = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path as FsPath
 
 from waterbutler.core import Path
 from waterbutler.core.errors import ConfigInvalid, NotFound, ProviderUnavailable
@@ -45,7 +46,7 @@ class Root:
                 raise ProviderUnavailable("The folder of the storage is gone.") from error
             if not self._create or not isinstance(error, FileNotFoundError):
                 raise ConfigInvalid("The folder of the storage cannot be opened.") from error
-            os.makedirs(self._folder, exist_ok=True)
+            FsPath(self._folder).mkdir(parents=True, exist_ok=True)
             top = Folder(os.open(self._folder, _TOP))
         if not self._used:
             self._used = True

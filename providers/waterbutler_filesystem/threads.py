@@ -34,7 +34,7 @@ class _Pool:
 _pool = _Pool()
 
 
-class Stopped(Exception):  # noqa: N818 - it is no failure
+class Stopped(Exception):
     """A call ended early because nobody waits for it any more."""
 
 

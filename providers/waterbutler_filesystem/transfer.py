@@ -12,7 +12,7 @@ from waterbutler.core import Entry, Path, WriteMode
 from waterbutler.core.errors import AlreadyExists, Corrupted, NotFound, SamePlace, Unsupported
 from waterbutler_filesystem.confined import Folder, identity, is_below
 from waterbutler_filesystem.digests import Record, recall, remember
-from waterbutler_filesystem.entries import file_entry, folder_entry, occupant, require
+from waterbutler_filesystem.entries import file_entry, occupant, require
 from waterbutler_filesystem.journal import Pending
 from waterbutler_filesystem.names import is_reserved, known_path, stored_path
 from waterbutler_filesystem.removal import remove_folder
@@ -127,11 +127,13 @@ class Transfer:
             pending = Pending(top, self._into)
         try:
             os.mkdir(pending.name, dir_fd=self._target.fd)
-            with self._source.enter(self._old) as source:
-                with self._target.enter(pending.name) as copy:
-                    copy_tree(source, copy, stop)
-                    if self._sync:
-                        sync_filesystem(copy)
+            with (
+                self._source.enter(self._old) as source,
+                self._target.enter(pending.name) as copy,
+            ):
+                copy_tree(source, copy, stop)
+                if self._sync:
+                    sync_filesystem(copy)
             stop.check()
             try:
                 rename_exclusively(
@@ -174,9 +176,7 @@ class Transfer:
                 )
                 return
             there = self._target.find(self._new)
-            os.rename(
-                self._old, self._new, src_dir_fd=self._source.fd, dst_dir_fd=self._target.fd
-            )
+            os.rename(self._old, self._new, src_dir_fd=self._source.fd, dst_dir_fd=self._target.fd)
             if there is not None and os.path.samestat(there, self._info):
                 # Two names of one file: renaming one to the other does nothing.
                 os.unlink(self._old, dir_fd=self._source.fd)

@@ -5,6 +5,7 @@ Each class names in ``caught_by`` the tests of the suite that fail for it.
 
 import asyncio
 import builtins
+import contextlib
 import dataclasses
 
 from waterbutler.core import ByteStream, Capabilities, Content, Path, WriteMode
@@ -56,10 +57,8 @@ class DeletesBeforeReplacing(MemoryProvider):
 
     async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None):
         if mode is WriteMode.REPLACE:
-            try:
+            with contextlib.suppress(NotFound):
                 await self.delete(path)
-            except NotFound:
-                pass
         return await super().write(path, body, mode=mode, content_type=content_type)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from waterbutler.core import WriteMode
 from waterbutler.testing.conformance import ProviderContract
 from waterbutler.testing.memory import MemoryProvider
 
@@ -29,7 +30,7 @@ class ReadOnly(MemoryProvider):
 
     capabilities = MemoryProvider.capabilities.read_only()
 
-    async def write(self, path, body, **options):
+    async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None):
         raise self._unsupported("write")
 
     async def delete(self, path):
@@ -37,6 +38,12 @@ class ReadOnly(MemoryProvider):
 
     async def make_folder(self, path):
         raise self._unsupported("make_folder")
+
+    async def copy_from(self, source, at, to, *, mode=WriteMode.CREATE):
+        raise self._unsupported("copy_from")
+
+    async def move_from(self, source, at, to, *, mode=WriteMode.CREATE):
+        raise self._unsupported("move_from")
 
 
 class TestReadOnly(ProviderContract):

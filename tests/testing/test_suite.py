@@ -31,11 +31,12 @@ class TestIt(ProviderContract):
 
 
 @pytest.mark.parametrize("kind", broken.BROKEN, ids=lambda kind: kind.__name__)
-def test_a_broken_provider_fails(kind, pytester):
+def test_a_broken_provider_fails(kind, pytester, monkeypatch):
     """Each of the tests that are named for it fails, in at least one of its cases."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile(broken=SOURCE.read_text(), test_it=INNER.format(name=kind.__name__))
     reports = pytester.inline_run(
-        "-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider",
+        "-p", "pytest_tornado.plugin", "-p", "waterbutler.testing.plugin",
         "-k", " or ".join(kind.caught_by),
     ).getreports("pytest_runtest_logreport")  # fmt: skip
     failed = Counter(

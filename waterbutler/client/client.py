@@ -73,11 +73,7 @@ class Client:
             NotFound: There is nothing.
         """
         found = None if address.path.is_folder else await self.find_file(address)
-        if found is None:
-            found = await self._find_folder(address.as_folder())
-        if found is None:
-            raise NotFound(f"{address}: there is no such file or folder.")
-        return found
+        return found or await self._open_folder(address.as_folder())
 
     async def find_file(self, address: Address) -> Found | None:
         """The file at an address, if there is one."""
@@ -103,14 +99,18 @@ class Client:
             raise NotFound(f"{address}: there is no such folder.")
         return found
 
-    async def _find_folder(self, address: Address) -> Found | None:
-        if await self._goes_by_ids(address):
-            return await self._walk(address)
+    async def find_folder(self, address: Address) -> Found | None:
+        """The folder at an address, if there is one."""
         try:
-            reply = await self._get(address, address.path, {"page[size]": "1"})
+            return await self._open_folder(address)
         except NotFound:
             return None
-        await reply.aclose()
+
+    async def _open_folder(self, address: Address) -> Found:
+        """The folder at an address, after the server has said that it is there."""
+        if await self._goes_by_ids(address):
+            return await self.folder(address)
+        await (await self._get(address, address.path, {"page[size]": "1"})).aclose()
         return Found(address, address.path)
 
     async def _goes_by_ids(self, address: Address) -> bool:

@@ -61,11 +61,13 @@ async def download(
         have = 0
     expected = _known_hash(file.entry)
     hasher = Hasher([expected[0]] if expected else [])
-    if have < (size or 0) or have == 0:
-        have = await _fetch(client, file, part, have, hasher, progress)
-    else:
+    if 0 < have == size:
         progress(have)
-    await asyncio.to_thread(_feed, hasher, part, have)
+        whole = False
+    else:
+        whole = await _fetch(client, file, part, have, hasher, progress)
+    if expected and not whole:
+        await asyncio.to_thread(_feed, hasher, part)
     if expected and hasher.digests() != dict([expected]):
         part.unlink()
         raise Corrupted(
@@ -103,8 +105,8 @@ async def copy_to(reply: Reply, output: BinaryIO) -> None:
 
 async def _fetch(
     client: Client, file: Found, part: Path, have: int, hasher: Hasher, progress: Progress
-) -> int:
-    """Fetch what is missing; returns how much of the part was kept and is not hashed yet."""
+) -> bool:
+    """Fetch what is missing; returns whether that was everything, and was hashed."""
     headers: dict[str, str] = {}
     if have and file.entry is not None and file.entry.etag is not None:
         headers = {"Range": f"bytes={have}-", "If-Range": f'"{file.entry.etag}"'}
@@ -118,7 +120,7 @@ async def _fetch(
         progress(have)
         reply.body.tee(_Counter(progress))
         await _write(part, "ab" if resumed else "wb", reply.body)
-    return have
+    return not resumed
 
 
 async def _write(target: Path, mode: str, body: ByteStream) -> None:
@@ -146,10 +148,7 @@ def _size(file: Path) -> int:
     return 0
 
 
-def _feed(hasher: Hasher, file: Path, size: int) -> None:
-    """Hash the first bytes of a file, where they were not seen passing."""
-    if not size or not hasher.digests():
-        return
+def _feed(hasher: Hasher, file: Path) -> None:
     with file.open("rb") as source:
         while block := source.read(_BLOCK):
             hasher.update(block)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,6 +17,8 @@ from waterbutler.core.errors import AlreadyExists, Unsupported
 
 GetFile: TypeAlias = Callable[[Found, Path], Awaitable[None]]
 PutFile: TypeAlias = Callable[[Path, Address], Awaitable[None]]
+
+Job: TypeAlias = Callable[[], Awaitable[None]]
 
 PARALLEL = 4
 """How many files are on their way at once."""
@@ -40,9 +43,9 @@ async def download_tree(
 
     get = get_file or plain
 
-    async def jobs() -> AsyncIterator[Awaitable[None]]:
+    async def jobs() -> AsyncGenerator[Job, None]:
         async for found, place in _remote(client, folder, target):
-            yield get(found, place)
+            yield partial(get, found, place)
 
     await _in_parallel(jobs())
 
@@ -67,9 +70,9 @@ async def upload_tree(
 
     put = put_file or plain
 
-    async def jobs() -> AsyncIterator[Awaitable[None]]:
+    async def jobs() -> AsyncGenerator[Job, None]:
         async for file, address in _local(client, source, folder):
-            yield put(file, address)
+            yield partial(put, file, address)
 
     await _in_parallel(jobs())
 
@@ -97,11 +100,22 @@ async def _local(
         here, address = waiting.pop()
         if not address.path.is_root:
             await _make(client, address)
-        for inner in await asyncio.to_thread(lambda here=here: sorted(here.iterdir())):
-            if inner.is_dir() and not inner.is_symlink():
+        for inner, is_folder in await asyncio.to_thread(_scan, here):
+            if is_folder:
                 waiting.append((inner, address.child(inner.name, folder=True)))
-            elif inner.is_file():
+            else:
                 yield inner, address.child(inner.name)
+
+
+def _scan(folder: Path) -> list[tuple[Path, bool]]:
+    """What is in a folder and is to be sent, and whether it is a folder."""
+    found = []
+    for inner in sorted(folder.iterdir()):
+        if inner.is_dir() and not inner.is_symlink():
+            found.append((inner, True))
+        elif inner.is_file():
+            found.append((inner, False))
+    return found
 
 
 async def _make(client: Client, folder: Address) -> None:
@@ -110,25 +124,26 @@ async def _make(client: Client, folder: Address) -> None:
         try:
             await client.make_folder(folder)
         except AlreadyExists:
-            if not (await client.find(folder)).is_folder:
+            if await client.find_folder(folder) is None:
                 raise
 
 
-async def _in_parallel(jobs: AsyncIterator[Awaitable[None]]) -> None:
+async def _in_parallel(jobs: AsyncGenerator[Job, None]) -> None:
     """Do all jobs, a few at a time; the next one is asked for when there is room."""
     room = asyncio.Semaphore(PARALLEL)
 
-    async def run(job: Awaitable[None]) -> None:
+    async def run(job: Job) -> None:
         try:
-            await job
+            await job()
         finally:
             room.release()
 
     try:
-        async with asyncio.TaskGroup() as group:
+        async with contextlib.aclosing(jobs), asyncio.TaskGroup() as group:
+            await room.acquire()
             async for job in jobs:
-                await room.acquire()
                 group.create_task(run(job))
+                await room.acquire()
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from typing import IO
 
 from waterbutler.core import ByteStream, Path, Provider
 from waterbutler.core.errors import BadPath
-from waterbutler.engine.members import Loader, Packer, Part, is_compressed
-from waterbutler.engine.zipformat import DEFLATED, STORED, Member, end_records, needs_zip64
+from waterbutler.engine.members import Loader, Packer, Part, open_size
+from waterbutler.engine.zipformat import Member, end_records, needs_zip64
 
 _BLOCK = 1 << 16
 """Output is collected until there is this much."""
@@ -51,15 +50,89 @@ async def _archive(
     try:
         async with aclosing(Loader(provider, deflate=deflate).parts(folder)) as parts:
             async for part in parts:
-                member = part.member
-                member.offset = directory.position
-                async with aclosing(_member(provider, part, deflate=deflate)) as pieces:
+                part.member.offset = directory.start
+                async with aclosing(_member(provider, part)) as pieces:
                     async for piece in pieces:
-                        directory.position += len(piece)
+                        directory.start += len(piece)
                         yield piece
-                directory.add(member)
+                directory.add(part.member)
         async with aclosing(directory.pieces()) as pieces:
             async for piece in pieces:
                 yield piece
     finally:
         directory.close()
+
+
+async def _member(provider: Provider, part: Part) -> AsyncGenerator[bytes, None]:
+    """Header, data and what belongs behind them."""
+    member = part.member
+    if part.data is not None:
+        yield member.local_header()
+        if part.data:
+            yield part.data
+        return
+    content = await provider.read(part.entry.path)
+    async with content.body:
+        member.streamed = True
+        member.zip64 = needs_zip64(open_size(content))
+        packer = Packer(member.method)
+        yield member.local_header()
+        async for chunk in content.body:
+            if packed := await packer.feed(chunk):
+                yield packed
+    yield packer.finish()
+    packer.describe(member)
+    yield member.descriptor()
+
+
+async def _in_blocks(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The same bytes in blocks of a useful size; the first piece is not kept waiting."""
+    waiting: list[bytes] = []
+    size = _BLOCK
+    async with aclosing(pieces):
+        async for piece in pieces:
+            waiting.append(piece)
+            size += len(piece)
+            if size >= _BLOCK:
+                for block in _cut(b"".join(waiting)):
+                    yield block
+                waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+def _cut(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), _MAX_BLOCK):
+        yield data[start : start + _MAX_BLOCK]
+
+
+class _Directory:
+    """What stands at the end of an archive: one record for each member.
+
+    Attributes:
+        start: How many bytes come before it.
+    """
+
+    def __init__(self) -> None:
+        self.start = 0
+        self._count = 0
+        self._size = 0
+        self._records = tempfile.SpooledTemporaryFile(_DIRECTORY_IN_MEMORY)  # noqa: SIM115 - `close`
+
+    def add(self, member: Member) -> None:
+        """Add a member whose data was written."""
+        record = member.central_record()
+        self._records.write(record)
+        self._count += 1
+        self._size += len(record)
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """All records, and the end of the archive."""
+        self._records.seek(0)
+        while piece := await asyncio.to_thread(self._records.read, _MAX_BLOCK):
+            yield piece
+        yield end_records(self._count, self.start, self._size)
+
+    def close(self) -> None:
+        """Remove what is on disk."""
+        self._records.close()

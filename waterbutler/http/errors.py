@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -37,7 +38,8 @@ def translated(host: str, *, in_body: bool = False) -> Iterator[None]:
     except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
         raise ProviderFault(f"{host} cannot prove its identity.") from None
     except aiohttp.ClientConnectorError as error:
-        reason = error.os_error.strerror or "no connection"
+        number = error.os_error.errno
+        reason = os.strerror(number) if number else "no connection"
         raise ProviderUnavailable(f"{host} cannot be reached: {reason}.") from None
     except aiohttp.ClientPayloadError:
         raise Corrupted(f"The data from {host} ended early.") from None

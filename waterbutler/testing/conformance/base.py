@@ -26,6 +26,7 @@ from waterbutler.core.errors import (
     NotFound,
     WaterButlerError,
 )
+from waterbutler.testing.faults import SlowStream
 from waterbutler.testing.plugin import gate
 
 LIMIT = 1 << 28
@@ -213,3 +214,13 @@ async def put_many(provider: Provider, paths: Iterable[Path], data: bytes = b"")
     async with asyncio.TaskGroup() as group:
         for path in paths:
             group.create_task(one(path))
+
+
+async def until_paused(body: SlowStream, writing: asyncio.Task[Entry]) -> None:
+    """Wait until the body pauses; a write that ends before shows its error."""
+    pausing = asyncio.create_task(body.paused.wait())
+    await asyncio.wait({pausing, writing}, return_when=asyncio.FIRST_COMPLETED)
+    if not pausing.done():
+        pausing.cancel()
+        await writing
+        pytest.fail("the write ended before its body did")

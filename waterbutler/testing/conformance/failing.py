@@ -19,6 +19,7 @@ from waterbutler.testing.conformance.base import (
     listing,
     put,
     tree,
+    until_paused,
 )
 from waterbutler.testing.conformance.writing import noise
 from waterbutler.testing.faults import FailingStream, LongStream, ShortStream, SlowStream
@@ -120,7 +121,7 @@ class Failing(ContractBase):
         data = self._data(large=large)
         body = SlowStream(data, pause_after=len(data) - 500, chunk_size=499)
         writing = asyncio.create_task(provider.write(FOLDER.child("file"), body))
-        await _paused(body, writing)
+        await until_paused(body, writing)
         assert await tree(provider) == before
         body.resume()
         assert (await writing).size == len(data)
@@ -139,7 +140,7 @@ class Failing(ContractBase):
         data = self._data(large=large)
         body = SlowStream(data, pause_after=int(len(data) * part))
         writing = asyncio.create_task(provider.write(FOLDER.child("file"), body))
-        await _paused(body, writing)
+        await until_paused(body, writing)
         await _cancel(writing)
         assert await tree(provider) == before
         await put(provider, FOLDER.child("file"), b"works")
@@ -176,16 +177,6 @@ class Failing(ContractBase):
         assert await listing(provider) == []
         await put(provider, FILE, b"works")
         assert await contents(provider) == {"/file.txt": b"works"}
-
-
-async def _paused(body: SlowStream, writing: asyncio.Task[Any]) -> None:
-    """Wait until the body pauses; a write that ends before shows its error."""
-    pausing = asyncio.create_task(body.paused.wait())
-    await asyncio.wait({pausing, writing}, return_when=asyncio.FIRST_COMPLETED)
-    if not pausing.done():
-        pausing.cancel()
-        await writing
-        pytest.fail("the write ended before its body did")
 
 
 async def _cancel(task: asyncio.Task[Any]) -> None:

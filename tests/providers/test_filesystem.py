@@ -1,0 +1,25 @@
+"""The filesystem provider keeps the contract."""
+
+from pathlib import Path
+
+import pytest
+
+from waterbutler.testing.conformance import ProviderContract
+from waterbutler_filesystem import FilesystemProvider, FilesystemSettings
+
+
+def opened(folder: Path) -> FilesystemProvider:
+    folder.mkdir()
+    return FilesystemProvider("filesystem", FilesystemSettings(folder=str(folder)), "a folder")
+
+
+class TestFilesystem(ProviderContract):
+    large_size = 3 << 20
+
+    @pytest.fixture
+    def provider(self, tmp_path: Path) -> FilesystemProvider:
+        return opened(tmp_path / "one")
+
+    @pytest.fixture
+    def other(self, tmp_path: Path) -> FilesystemProvider:
+        return opened(tmp_path / "two")

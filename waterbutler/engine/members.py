@@ -1,0 +1,169 @@
+"""The files of an archive, read ahead as far as that is cheap."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import zlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+
+from waterbutler.core import Content, Entry, Path, Provider
+from waterbutler.engine.concurrency import Emit, in_background, stop
+from waterbutler.engine.walk import walk
+from waterbutler.engine.zipformat import DEFLATED, STORED, Member
+from waterbutler.engine.zipnames import MemberNames
+
+AHEAD = 8
+"""How many members are prepared before they are needed."""
+SMALL = 1 << 18
+"""Files up to this many bytes are read whole before they are needed."""
+_LEVEL = 6
+_INLINE_DEFLATE = 1 << 12
+_INLINE_CHECKSUM = 1 << 18
+"""Up to this many bytes, a thread would cost more than the work."""
+
+_COMPRESSED = re.compile(
+    r"""
+    \.( 7z | br | bz2 | bzip2? | cab | gz | gzip | lz | lz4 | lzma | rar | tbz2 | tgz | txz | xz
+      | zip | zst
+      | apk | deb | dmg | ear | jar | rpm | war | whl
+      | docx | epub | odp | ods | odt | pptx | xlsx
+      | avif | gif | heic | heif | jpe?g | jxl | png | webp
+      | avi | m4v | mkv | mov | mp4 | mpe?g | ogv | webm | wmv
+      | aac | flac | m4a | mp3 | oga | ogg | opus | wma
+      | woff2?
+    )\Z""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def is_compressed(name: str) -> bool:
+    """Whether the extension tells that deflating would not make a file smaller."""
+    return _COMPRESSED.search(name) is not None
+
+
+def open_size(content: Content) -> int | None:
+    """How many bytes a whole file will have; the body is made to keep to it."""
+    if content.body.size is None:
+        content.body.size = content.entry.size
+    return content.body.size
+
+
+class Packer:
+    """Checksum, sizes and compression of one member."""
+
+    def __init__(self, method: int) -> None:
+        self.method = method
+        self.crc = 0
+        self.size = 0
+        self.packed = 0
+        self._deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15) if method == DEFLATED else None
+        self._inline = _INLINE_CHECKSUM if self._deflate is None else _INLINE_DEFLATE
+
+    async def feed(self, chunk: bytes) -> bytes:
+        """What stands for ``chunk`` in the archive; may be empty and come later."""
+        if len(chunk) <= self._inline:
+            return self._feed(chunk)
+        return await asyncio.to_thread(self._feed, chunk)
+
+    def finish(self) -> bytes:
+        """What is left to come."""
+        rest = b"" if self._deflate is None else self._deflate.flush()
+        self.packed += len(rest)
+        return rest
+
+    def describe(self, member: Member) -> None:
+        """Set what is known at the end."""
+        member.method = self.method
+        member.crc, member.size, member.packed = self.crc, self.size, self.packed
+
+    def _feed(self, chunk: bytes) -> bytes:
+        self.crc = zlib.crc32(chunk, self.crc)
+        self.size += len(chunk)
+        packed = chunk if self._deflate is None else self._deflate.compress(chunk)
+        self.packed += len(packed)
+        return packed
+
+
+@dataclass(slots=True)
+class Part:
+    """A member to come.
+
+    Attributes:
+        entry: The file, or the empty folder.
+        member: How it will stand in the archive.
+        loading: Reads it, if it is small.
+        data: What it is in the archive, if that is known beforehand.
+    """
+
+    entry: Entry
+    member: Member
+    loading: asyncio.Task[bytes | None] | None = None
+    data: bytes | None = None
+
+
+class Loader:
+    """Finds the members of an archive and reads the small ones ahead.
+
+    Args:
+        provider: The storage.
+        deflate: Whether to compress at all.
+    """
+
+    def __init__(self, provider: Provider, *, deflate: bool) -> None:
+        self._provider = provider
+        self._deflate = deflate
+        self._loading: set[asyncio.Task[bytes | None]] = set()
+
+    async def parts(self, folder: Path) -> AsyncGenerator[Part, None]:
+        """Everything below ``folder``; at most `AHEAD` and a few are found and read before."""
+        try:
+            async with aclosing(in_background(partial(self._find, folder), AHEAD)) as found:
+                async for part in found:
+                    if part.loading is not None:
+                        part.data = await part.loading
+                        self._loading.discard(part.loading)
+                    yield part
+        finally:
+            await stop(*self._loading)
+
+    async def _find(self, folder: Path, emit: Emit[Part]) -> None:
+        names = MemberNames(self._provider, folder)
+        async with aclosing(
+            walk(self._provider, folder, enter=names.enter, only_empty_folders=True)
+        ) as entries:
+            async for entry in entries:
+                part = Part(entry, self._member(entry, await names.of(entry)))
+                if entry.is_folder:
+                    part.data = b""
+                elif entry.size is not None and entry.size <= SMALL:
+                    part.loading = asyncio.create_task(self._load(part))
+                    self._loading.add(part.loading)
+                await emit(part)
+
+    def _member(self, entry: Entry, name: bytes) -> Member:
+        deflates = self._deflate and not entry.is_folder and not is_compressed(entry.name)
+        method = DEFLATED if deflates else STORED
+        return Member(name=name, method=method, modified=entry.modified)
+
+    async def _load(self, part: Part) -> bytes | None:
+        """Read and compress a small file; ``None`` if it is not small any more."""
+        content = await self._provider.read(part.entry.path)
+        async with content.body:
+            size = open_size(content)
+            if size is None or size > SMALL:
+                return None
+            data = await content.body.read(SMALL)
+        stored = Packer(STORED)
+        await stored.feed(data)
+        if data and part.member.method == DEFLATED:
+            deflated = Packer(DEFLATED)
+            packed = await deflated.feed(data) + deflated.finish()
+            if len(packed) < len(data):
+                deflated.describe(part.member)
+                return packed
+        stored.describe(part.member)
+        return data
