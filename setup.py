@@ -11,6 +11,7 @@ exec((HERE / "waterbutler" / "version.py").read_text(), VERSION)  # noqa: S102 -
 PLUGINS = find_packages("providers")
 
 TEST = [
+    "hypothesis>=6.100",
     "import-linter>=2.3",
     "jsonschema>=4.23",
     "mypy>=1.14",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Self
@@ -22,6 +23,10 @@ BLOCK = 1 << 20
 on fetching new memory from the system."""
 FIRST_BLOCK = 1 << 18
 """How many bytes of a larger file to read while opening it; some readers stop soon."""
+SMALLEST_BLOCK = 1 << 16
+BUDGET = 1 << 24
+"""How many bytes the blocks of all open files have together: with many readers, who are slow then
+anyway, the blocks become smaller."""
 BATCH = 512
 """How many entries to list at once: some milliseconds of work."""
 
@@ -37,6 +42,25 @@ def look(root: Root, path: Path) -> Entry:
         if path.is_folder:
             return folder_entry(path, info)
         return file_entry(path, info, recall_below(folder, name, info))
+
+
+class _Readers:
+    """How many files are open for reading, in all threads."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._count = 0
+
+    def change(self, by: int) -> None:
+        with self._mutex:
+            self._count += by
+
+    def block(self, wanted: int) -> int:
+        """The size of the next block of one of them."""
+        return min(wanted, max(BUDGET // max(self._count, 1), SMALLEST_BLOCK))
+
+
+_readers = _Readers()
 
 
 class OpenFile(Handle):
@@ -62,6 +86,7 @@ class OpenFile(Handle):
         *folders, name = known_path(path)
         with root.folder(folders, path) as folder:
             self._fd = folder.open_file(name)
+            _readers.change(1)
         self._info = os.fstat(self._fd)
         self._path = path
         self.entry = file_entry(path, self._info, recall(self._fd, self._info))
@@ -69,7 +94,7 @@ class OpenFile(Handle):
         self._offset = 0 if self.span is None else self.span.start
         self._stop = self._info.st_size if self.span is None else self.span.stop
         self.size = self._stop - self._offset
-        self.first = self._read(self.size if self.size <= BLOCK else FIRST_BLOCK)
+        self.first = self._read(BLOCK if self.size <= BLOCK else FIRST_BLOCK)
 
     def next(self) -> bytes:
         """The next block; empty only if the file has become shorter."""
@@ -77,7 +102,7 @@ class OpenFile(Handle):
             return self._read(BLOCK)
 
     def _read(self, size: int) -> bytes:
-        size = min(size, self._stop - self._offset)
+        size = min(_readers.block(size), self._stop - self._offset)
         block = os.pread(self._fd, size, self._offset) if size else b""
         self._offset += len(block)
         self.ended = self._offset >= self._stop or not block
@@ -96,6 +121,7 @@ class OpenFile(Handle):
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+            _readers.change(-1)
 
 
 class Blocks:

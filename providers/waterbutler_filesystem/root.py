@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path as FsPath
 
@@ -12,6 +13,10 @@ from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.journal import sweep
 from waterbutler_filesystem.threads import Stop
 
+_NO_FOLDER = {
+    *(errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ELOOP, errno.ENAMETOOLONG),
+}
 _TOP = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -37,17 +42,16 @@ class Root:
 
         Raises:
             ConfigInvalid: It never was a folder that may be opened.
-            ProviderUnavailable: It was, and is no more.
+            ProviderUnavailable: It was one, and is none now.
         """
         try:
-            top = Folder(os.open(self._folder, _TOP))
-        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            top = self._open()
+        except OSError as error:
+            if error.errno not in _NO_FOLDER:
+                raise
             if self._used:
-                raise ProviderUnavailable("The folder of the storage is gone.") from error
-            if not self._create or not isinstance(error, FileNotFoundError):
-                raise ConfigInvalid("The folder of the storage cannot be opened.") from error
-            FsPath(self._folder).mkdir(parents=True, exist_ok=True)
-            top = Folder(os.open(self._folder, _TOP))
+                raise ProviderUnavailable("The folder of the storage cannot be reached.") from error
+            raise ConfigInvalid("The folder of the storage cannot be opened.") from error
         if not self._used:
             self._used = True
             with contextlib.suppress(OSError):
@@ -65,3 +69,8 @@ class Root:
             return top.descend(names)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound("There is no such folder.", path=str(path)) from error
+
+    def _open(self) -> Folder:
+        if self._create and not self._used:
+            FsPath(self._folder).mkdir(parents=True, exist_ok=True)
+        return Folder(os.open(self._folder, _TOP))

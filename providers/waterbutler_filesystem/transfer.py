@@ -247,29 +247,44 @@ def copy_content(source: int, copy: int, stop: Stop) -> dict[str, str] | None:
 
 
 def copy_tree(source: Folder, copy: Folder, stop: Stop) -> None:
-    """Copy everything in a folder into an empty one; links and devices are left out."""
+    """Copy everything in a folder into an empty one; links and devices are left out.
+
+    So is what others remove from the source before it is its turn.
+    """
     waiting: list[tuple[bytes, ...]] = [()]
     while waiting:
         names = waiting.pop()
-        with (
-            Folder(os.dup(source.fd)).descend(names) as here,
-            Folder(os.dup(copy.fd)).descend(names) as there,
-            os.scandir(here.fd) as items,
-        ):
-            for item in items:
-                stop.check()
-                name = os.fsencode(item.name)
-                if is_reserved(item.name):
-                    continue
-                if item.is_dir(follow_symlinks=False):
-                    os.mkdir(name, dir_fd=there.fd)
-                    waiting.append((*names, name))
-                elif item.is_file(follow_symlinks=False):
-                    _copy_into(here, there, name, stop)
+        try:
+            here = Folder(os.dup(source.fd)).descend(names)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        with here, Folder(os.dup(copy.fd)).descend(names) as there:
+            folders = _copy_level(here, there, stop)
+            waiting.extend((*names, folder) for folder in folders)
+
+
+def _copy_level(here: Folder, there: Folder, stop: Stop) -> list[bytes]:
+    """Copy the files in a folder; make its folders, and return their names."""
+    folders = []
+    with os.scandir(here.fd) as items:
+        for item in items:
+            stop.check()
+            name = os.fsencode(item.name)
+            if is_reserved(item.name):
+                continue
+            if item.is_dir(follow_symlinks=False):
+                os.mkdir(name, dir_fd=there.fd)
+                folders.append(name)
+            elif item.is_file(follow_symlinks=False):
+                _copy_into(here, there, name, stop)
+    return folders
 
 
 def _copy_into(here: Folder, there: Folder, name: bytes, stop: Stop) -> None:
-    source = here.open_file(name)
+    try:
+        source = here.open_file(name)
+    except (FileNotFoundError, IsADirectoryError):
+        return
     try:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         copy = os.open(name, flags, 0o666, dir_fd=there.fd)

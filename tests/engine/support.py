@@ -29,16 +29,15 @@ class Masked(FlakyProvider):
     async def copy_from(self, source, at, to, *, mode=WriteMode.CREATE):
         if not self.capabilities.copy_from:
             raise self._unsupported("copy_from")
-        return await super().copy_from(_inside(source), at, to, mode=mode)
+        return await super().copy_from(self._seen(source), at, to, mode=mode)
 
     async def move_from(self, source, at, to, *, mode=WriteMode.CREATE):
         if not self.capabilities.move_from:
             raise self._unsupported("move_from")
-        return await super().move_from(_inside(source), at, to, mode=mode)
+        return await super().move_from(self._seen(source), at, to, mode=mode)
 
-
-def _inside(provider):
-    return provider.inner if isinstance(provider, Masked) else provider
+    def _seen(self, source):
+        return self.inner if source is self else source
 
 
 def plain(**changes):
@@ -93,11 +92,11 @@ async def fill(provider, tree):
             if not folder.is_root and provider.capabilities.make_folder:
                 with contextlib.suppress(AlreadyExists):
                     await provider.make_folder(folder)
-        if here.is_folder:
+        if not here.is_folder:
+            await provider.write(here, ByteStream.of(data))
+        elif provider.capabilities.make_folder:
             with contextlib.suppress(AlreadyExists):
                 await provider.make_folder(here)
-        else:
-            await provider.write(here, ByteStream.of(data))
     return provider
 
 
@@ -155,13 +154,7 @@ OLD = {
 FLAT = FlatProvider
 
 
-def within(tree, top="/t/"):
-    """The part of ``tree`` below ``top``, relative to it."""
-    return {name[len(top) - 1 :]: data for name, data in tree.items() if name.startswith(top)} | {}
-
-
 def below(tree, top="/t/"):
-    """Like `within`, without the folder itself, as `snapshot` shows it."""
-    found = within(tree, top)
-    found.pop("/", None)
-    return found
+    """The part of ``tree`` below ``top``, as `snapshot` shows it."""
+    inside = {name[len(top) - 1 :]: data for name, data in tree.items() if name.startswith(top)}
+    return {name: data for name, data in inside.items() if name != "/"}

@@ -68,9 +68,7 @@ async def test_kinds_that_share_names_do_not_collide(conflict, wanted, there):
     assert (target.path, target.replaces) == (path(wanted), None)
 
 
-@pytest.mark.parametrize(
-    ("name", "mode"), [("/a", WriteMode.REPLACE), ("/f/", WriteMode.CREATE)]
-)
+@pytest.mark.parametrize(("name", "mode"), [("/a", WriteMode.REPLACE), ("/f/", WriteMode.CREATE)])
 async def test_replace_tells_what_is_replaced(name, mode):
     """Files are written over; a folder is never made where one is."""
     provider = await fill(MemoryProvider(), {"/a": b"12", "/f/": None})

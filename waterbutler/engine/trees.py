@@ -231,7 +231,12 @@ class TreeCopy:
 
     async def _sum_of(self, provider: Provider, top: Path) -> TreeSum:
         total = self._sum(top)
-        async with aclosing(walk(provider, top)) as entries:
-            async for entry in entries:
-                total.add(entry)
+        try:
+            async with aclosing(walk(provider, top)) as entries:
+                async for entry in entries:
+                    total.add(entry)
+        except NotFound:
+            # Where folders are only prefixes, an empty one is not there.
+            if provider.capabilities.empty_folders:
+                raise
         return total

@@ -26,12 +26,13 @@ class StreamHandler(Handler):
         Nothing is sent before the first chunk is there: an error until then is an error answer,
         an error afterwards breaks the connection.
         """
-        first = await anext(body, b"")
+        chunk = await anext(body, b"")
         self._watch()
-        await self.send_chunk(first)
-        if first:
-            async for chunk in body:
-                await self.send_chunk(chunk)
+        while chunk:
+            await self.send_chunk(chunk)
+            # Many slow clients at once: hold one chunk for each and not two.
+            chunk = b""
+            chunk = await anext(body, b"")
         await self.finish()
 
     async def send_chunk(self, chunk: bytes) -> None:

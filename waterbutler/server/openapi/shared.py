@@ -1,0 +1,175 @@
+"""What all parts refer to: headers, errors, ways to sign in."""
+
+from __future__ import annotations
+
+from waterbutler.auth import COOKIE
+from waterbutler.server.base import CSRF_HEADER
+from waterbutler.server.openapi.parts import (
+    JSON_BODY,
+    REQUEST_ID,
+    TEXT,
+    Object,
+    header_refs,
+    record,
+    ref,
+    response,
+)
+
+_ERRORS: dict[int, tuple[str, str, tuple[str, ...]]] = {
+    400: ("InvalidRequest", "The request makes no sense, whatever is stored.", ()),
+    401: ("Unauthenticated", "Nobody is signed in, or the token is wrong.", ("WWW-Authenticate",)),
+    403: ("Forbidden", "Who is signed in lacks the right.", ()),
+    404: (
+        "NotFound",
+        "There is no such resource, provider, file, folder or version; or something of the other "
+        "kind, for the trailing slash says which kind is meant.",
+        (),
+    ),
+    405: ("NotPossible", "The storage cannot do this.", ()),
+    411: ("LengthRequired", "The body has no Content-Length and needs one.", ()),
+    412: ("PreconditionFailed", "A condition in the headers does not hold.", ()),
+    413: ("TooLarge", "The body is larger than this server or the storage takes.", ()),
+    416: ("RangeNotSatisfiable", "The range lies outside of the file.", ("Content-Range",)),
+    429: ("RateLimited", "Too many requests; try again later.", ("Retry-After",)),
+    500: ("InternalError", "This server is at fault or badly configured.", ()),
+    502: ("StorageFault", "The storage answered nonsense, or bytes were damaged.", ()),
+    503: ("StorageUnavailable", "The storage cannot be reached now.", ("Retry-After",)),
+    504: ("StorageTimeout", "The storage was silent for too long.", ("Retry-After",)),
+    507: ("StorageFull", "The storage has no room left.", ()),
+}
+"""For each status the name of its answer, when it comes, and the headers it may carry.
+
+409 is not among them: it shows what has the name, in the way of each dialect.
+"""
+
+_REQUIRED = frozenset({"WWW-Authenticate", "Content-Range"})
+"""Headers that an error carries always, where it may carry them."""
+
+SCHEMAS: Object = {
+    "Error": {
+        "description": "Every error, whatever the URL.",
+        **record(
+            {
+                "code": {"type": "integer", "description": "The status.", "examples": [404]},
+                "message": {"type": "string", "description": "One sentence for the reader."},
+            },
+            {"message_long": {"type": "string", "description": "The same, for older clients."}},
+        ),
+    }
+}
+
+
+def _header(about: str, schema: Object | None = None, *, required: bool = False) -> Object:
+    described: Object = {"description": about, "schema": schema or TEXT}
+    if required:
+        described["required"] = True
+    return described
+
+
+HEADERS: Object = {
+    REQUEST_ID: _header(
+        "Stands in the server's log as well.", {"type": "string", "format": "uuid"}, required=True
+    ),
+    "Accept-Ranges": _header("Parts of the file can be asked for.", {"const": "bytes"}),
+    "Access-Control-Allow-Credentials": _header("Only where the origin is allowed."),
+    "Access-Control-Allow-Headers": _header("Only where the origin is allowed."),
+    "Access-Control-Allow-Methods": _header("Only where the origin is allowed."),
+    "Access-Control-Allow-Origin": _header("The origin of the request, where it is allowed."),
+    "Access-Control-Max-Age": _header("Seconds that this answer may be remembered."),
+    "Allow": _header("The methods of this URL."),
+    "Content-Disposition": _header("The name to save under (RFC 6266)."),
+    "Content-Length": _header("Bytes of the body.", {"type": "integer", "minimum": 0}),
+    "Content-Range": _header(
+        "Which bytes these are, and how many there are.",
+        {"type": "string", "pattern": r"^bytes (\d+-\d+|\*)/\d+$"},
+    ),
+    "Content-Security-Policy": _header("What a page that is shown in spite of all may do."),
+    "ETag": _header(
+        "Names the content that was answered, in quotes.",
+        {"type": "string", "pattern": '^"[^"]+"$'},
+    ),
+    "Last-Modified": _header("When the file was changed."),
+    "Location": _header("Where to go on.", {"type": "string", "format": "uri-reference"}),
+    "Repr-Digest": _header("Digests of the whole file, where they are known (RFC 9530)."),
+    "Retry-After": _header(
+        "Seconds to wait, where the storage said it.", {"type": "integer", "minimum": 0}
+    ),
+    "WWW-Authenticate": _header("How to sign in."),
+    "X-Waterbutler-Metadata": _header("The file or folder as JSON, with only ASCII characters."),
+}
+
+SECURITY: Object = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A user's token."},
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "Any user name, and the token as the password.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": (
+            "The session of a browser. A write on the strength of it needs an Origin of this "
+            f"server, or the session's token in the header {CSRF_HEADER}."
+        ),
+    },
+    "cookie": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "cookie",
+        "description": "The value of a session cookie, for clients that cannot send cookies.",
+    },
+    "view_only": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "view_only",
+        "description": "The key of a link that gives the right to read.",
+    },
+}
+
+ANY_SIGN_IN: tuple[Object, ...] = (*({name: []} for name in SECURITY), {})
+"""One of them, or none where everybody is allowed."""
+
+
+def required_header(name: str) -> Object:
+    """A header that an answer carries always."""
+    described = HEADERS[name]
+    assert isinstance(described, dict)
+    return {name: {**described, "required": True}}
+
+
+def error_responses() -> Object:
+    """The components that `errors` refers to."""
+    return {
+        name: _error(status, bodies={JSON_BODY: ref("schemas", "Error")})
+        for status, (name, _, _) in _ERRORS.items()
+    }
+
+
+def errors(*statuses: int, bodies: bool = True) -> Object:
+    """The answers for these statuses.
+
+    Args:
+        statuses: The statuses.
+        bodies: Whether the answers have bodies, which those to HEAD have not.
+    """
+    if bodies:
+        return {str(status): ref("responses", _ERRORS[status][0]) for status in statuses}
+    return {str(status): _error(status) for status in statuses}
+
+
+def _error(status: int, bodies: dict[str, Object] | None = None) -> Object:
+    _, about, names = _ERRORS[status]
+    headers = header_refs(*(name for name in names if name not in _REQUIRED))
+    for name in names:
+        if name in _REQUIRED:
+            headers |= required_header(name)
+    return response(about, headers, bodies)
+
+
+def preflight() -> Object:
+    """The answers to OPTIONS."""
+    names = [name for name in HEADERS if name.startswith("Access-Control-")]
+    about = "The methods; and what pages of other origins may do, where the origin is allowed."
+    return {"204": response(about, {**required_header("Allow"), **header_refs(*names)})}
