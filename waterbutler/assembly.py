@@ -22,6 +22,7 @@ from waterbutler.auth import (
 )
 from waterbutler.core import ANONYMOUS, Grant
 from waterbutler.core.errors import ConfigInvalid, WaterButlerError
+from waterbutler.http import HttpClient
 from waterbutler.mounts import Mounts
 from waterbutler.plugins import Context, Registry
 from waterbutler.server.app import Server, make_application, make_server
@@ -43,6 +44,7 @@ class Assembly:
     server: Server
     mounts: Mounts
     registry: Registry
+    http: HttpClient
 
     async def sweep(self) -> None:
         """Clean up in all configured storages after processes that did not end well."""
@@ -65,6 +67,7 @@ class Assembly:
         """Break what is still running, and close all storages."""
         await self.server.close_all_connections()
         await self.mounts.aclose()
+        await self.http.aclose()
 
 
 def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
@@ -80,7 +83,8 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
     metrics = Metrics()
     registry = Registry.from_entry_points()
     data = Path(settings.server.data)
-    mounts = Mounts(Context(registry=registry, data=data), metrics)
+    http = HttpClient()
+    mounts = Mounts(Context(registry=registry, data=data, http=http), metrics)
     secret = session_secret(settings)
     sessions = Sessions(secret, lifetime=settings.server.session_hours * 3600)
     static = StaticHandler(_accounts(settings), _resources(settings).values(), sessions)
@@ -104,7 +108,7 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
         accounts=static if "static" in settings.auth.handlers else None,
     )
     server = make_server(make_application(context), options)
-    return Assembly(settings, context, server, mounts, registry)
+    return Assembly(settings, context, server, mounts, registry, http)
 
 
 def grant_for(mount: MountConfig) -> Grant:

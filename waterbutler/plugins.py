@@ -13,6 +13,7 @@ import msgspec
 
 from waterbutler.core import ANONYMOUS, JSON, Capabilities, Provider, User
 from waterbutler.core.errors import ConfigInvalid, NotFound
+from waterbutler.http import HttpClient
 
 PROVIDERS = "waterbutler.providers"
 """The entry point group that providers register in."""
@@ -27,10 +28,12 @@ class Context:
     Attributes:
         registry: Opens further storages, for providers that stand on another one.
         data: This server's own folder, for state that must outlive the process.
+        http: Speaks to other servers; closed by whoever made the context.
     """
 
     registry: Registry
     data: FsPath
+    http: HttpClient = field(default_factory=HttpClient)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ UNLOCKED_AGE = 86400
 """After how many seconds a name is nobody's where the system has no locks."""
 _STATE = STATE.encode()
 _TOKEN = re.compile("[0-9a-f]{32}")
+_NO_NAMES = {b"", b".", b".."}
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF}
 
 
@@ -156,8 +157,12 @@ def _lock(fd: int) -> bool | None:
 
 
 def _remove(top: Folder, folders: bytes, name: bytes, stop: Stop) -> bool:
+    names = folders.split(b"/") if folders else []
+    if b"\0" in folders or not _NO_NAMES.isdisjoint(names):
+        # Nobody but others who can write here has written this down.
+        return False
     try:
-        parent = Folder(os.dup(top.fd)).descend(folders.split(b"/") if folders else [])
+        parent = Folder(os.dup(top.fd)).descend(names)
         with parent:
             info = parent.look(name)
             if stat.S_ISDIR(info.st_mode):

@@ -87,6 +87,18 @@ class OpenFile(Handle):
         with root.folder(folders, path) as folder:
             self._fd = folder.open_file(name)
             _readers.change(1)
+        try:
+            self._begin(path, range)
+        except BaseException:
+            self.close()
+            raise
+
+    def next(self) -> bytes:
+        """The next block; empty only if the file has become shorter."""
+        with self:
+            return self._read(BLOCK)
+
+    def _begin(self, path: Path, range: ByteRange | None) -> None:
         self._info = os.fstat(self._fd)
         self._path = path
         self.entry = file_entry(path, self._info, recall(self._fd, self._info))
@@ -95,11 +107,6 @@ class OpenFile(Handle):
         self._stop = self._info.st_size if self.span is None else self.span.stop
         self.size = self._stop - self._offset
         self.first = self._read(BLOCK if self.size <= BLOCK else FIRST_BLOCK)
-
-    def next(self) -> bytes:
-        """The next block; empty only if the file has become shorter."""
-        with self:
-            return self._read(BLOCK)
 
     def _read(self, size: int) -> bytes:
         size = min(_readers.block(size), self._stop - self._offset)
@@ -177,9 +184,13 @@ class Listing(Handle):
         self._path = path
         self._folder = _open_folder(root, path)
         self._below = names_below(self._folder)
-        self._items = os.scandir(self._folder.fd)
         self.ended = False
-        self.first = self.next()
+        try:
+            self._items = os.scandir(self._folder.fd)
+            self.first = self.next()
+        except BaseException:
+            self.close()
+            raise
 
     def next(self) -> list[Entry]:
         """The next batch; may be empty where there is nothing of interest."""

@@ -115,7 +115,8 @@ def _remove_one(here: Folder, name: bytes, *, is_folder: bool) -> bool:
             os.rmdir(name, dir_fd=here.fd)
         else:
             os.unlink(name, dir_fd=here.fd)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        # It is gone, or became something else, which the next round finds.
         return True
     except OSError as error:
         if is_folder and error.errno in {errno.ENOTEMPTY, errno.EEXIST}:

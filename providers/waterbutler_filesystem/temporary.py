@@ -145,10 +145,15 @@ class Temporary:
     def _adopt(self, old: os.stat_result) -> None:
         """Take over who may do what with the replaced file, as far as that is allowed."""
         new = os.fstat(self.fd)
+        # While the file is still ours: its mode cannot be set once it was given away.
         with contextlib.suppress(PermissionError):
-            if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-                os.fchown(self.fd, old.st_uid, old.st_gid)
-        os.fchmod(self.fd, stat.S_IMODE(old.st_mode) & 0o777)
+            os.fchmod(self.fd, stat.S_IMODE(old.st_mode) & 0o777)
+        if new.st_gid != old.st_gid:
+            with contextlib.suppress(PermissionError):
+                os.fchown(self.fd, -1, old.st_gid)
+        if new.st_uid != old.st_uid:
+            with contextlib.suppress(PermissionError):
+                os.fchown(self.fd, old.st_uid, -1)
 
 
 def check_replaceable(old: os.stat_result) -> None:

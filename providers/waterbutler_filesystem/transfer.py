@@ -178,10 +178,18 @@ class Transfer:
             there = self._target.find(self._new)
             os.rename(self._old, self._new, src_dir_fd=self._source.fd, dst_dir_fd=self._target.fd)
             if there is not None and os.path.samestat(there, self._info):
-                # Two names of one file: renaming one to the other does nothing.
-                os.unlink(self._old, dir_fd=self._source.fd)
+                self._drop_second_name()
         except FileExistsError:
             raise self._taken() from None
+
+    def _drop_second_name(self) -> None:
+        """Two names of one file: renaming one to the other does nothing, so the old one is left.
+
+        Unless it is one name in two spellings, on a system that ignores case.
+        """
+        old, new = (os.fsdecode(name).casefold() for name in (self._old, self._new))
+        if self._info.st_nlink > 1 and old != new:
+            os.unlink(self._old, dir_fd=self._source.fd)
 
     def _open_moved(self) -> tuple[int, Record | None]:
         """The file that will be moved, to keep what is known of it; none that may not be read."""
@@ -242,7 +250,9 @@ def copy_content(source: int, copy: int, stop: Stop) -> dict[str, str] | None:
         raise Corrupted("The file was changed while it was copied.")
     # Who may read the copy may run it, if the source is a program.
     mode = stat.S_IMODE(os.fstat(copy).st_mode)
-    os.fchmod(copy, mode | (before.st_mode & 0o111 & (mode & 0o444) >> 2))
+    runnable = before.st_mode & 0o111 & (mode & 0o444) >> 2
+    if runnable:
+        os.fchmod(copy, mode | runnable)
     return record.hashes if record is not None else None
 
 
@@ -252,15 +262,40 @@ def copy_tree(source: Folder, copy: Folder, stop: Stop) -> None:
     So is what others remove from the source before it is its turn.
     """
     waiting: list[tuple[bytes, ...]] = [()]
-    while waiting:
-        names = waiting.pop()
-        try:
-            here = Folder(os.dup(source.fd)).descend(names)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        with here, Folder(os.dup(copy.fd)).descend(names) as there:
-            folders = _copy_level(here, there, stop)
+    with _Walker(source) as reading, _Walker(copy) as writing:
+        while waiting:
+            names = waiting.pop()
+            try:
+                here = reading.go(names)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            folders = _copy_level(here, writing.go(names), stop)
             waiting.extend((*names, folder) for folder in folders)
+
+
+class _Walker:
+    """Goes to folders below another one; the way from a folder to one in it is short."""
+
+    def __init__(self, top: Folder) -> None:
+        self._top = top
+        self._here = Folder(-1)
+        self._names: tuple[bytes, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._here.close()
+
+    def go(self, names: tuple[bytes, ...]) -> Folder:
+        """The folder that the names lead to from the top; open until the next one is asked for."""
+        rest = names[-1:]
+        if self._here.fd < 0 or names[:-1] != self._names:
+            self._here.close()
+            self._here = Folder(os.dup(self._top.fd))
+            rest = names
+        self._names = names
+        return self._here.descend(rest)
 
 
 def _copy_level(here: Folder, there: Folder, stop: Stop) -> list[bytes]:

@@ -124,9 +124,9 @@ class TestUnbroken:
             await go.wait()
             done.append("step")
 
-        async def undo():
+        async def undo(cancelled):
             await asyncio.sleep(0)
-            done.append("undo")
+            done.append(f"undo {type(cancelled).__name__}")
 
         task = await self.start(step(), undo=undo)
         for _ in range(times):
@@ -136,7 +136,7 @@ class TestUnbroken:
         go.set()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert done == ["step", "undo"]
+        assert done == ["step", "undo CancelledError"]
 
     async def test_a_failed_step_is_not_undone(self):
         """There is nothing to undo, and the cancellation is raised."""
@@ -146,7 +146,7 @@ class TestUnbroken:
             await go.wait()
             raise NotFound("gone")
 
-        async def undo():
+        async def undo(cancelled):
             undone.append(1)
 
         task = await self.start(step(), undo=undo)

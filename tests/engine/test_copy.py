@@ -30,10 +30,13 @@ from waterbutler.core.errors import (
     IsAFolder,
     NotAFolder,
     NotFound,
+    ProviderUnavailable,
     SamePlace,
     Unsupported,
 )
+from waterbutler.engine.archive import zip_folder
 from waterbutler.engine.transfer import copy, move
+from waterbutler.layers.limited import Limited
 from waterbutler.testing.faults import FlakyProvider
 from waterbutler.testing.memory import MemoryProvider
 
@@ -490,6 +493,50 @@ class TestVerification:
             await copy(source, path("/a"), dest, path("/a"), conflict=Conflict.REPLACE)
         assert await snapshot(dest) == {"/a": b"old"}
 
+    async def test_a_file_that_was_never_there_before(self):
+        """There is no version to bring back: what was written is removed."""
+        dest = Masked(LyingOfAll(), copy_from=False, move_from=False)
+        dest.fail("stat", NotFound("It comes and goes."), at=3)
+        source = await fill(plain(), {"/t/a": b"new"})
+        await fill(dest.inner, {"/t/": None})
+        with pytest.raises(Corrupted):
+            await copy(source, path("/t/"), dest, path("/t/"), conflict=Conflict.REPLACE)
+        assert await snapshot(dest.inner) == {"/t/": None}
+
+    async def test_a_version_that_cannot_be_brought_back(self):
+        """It is still there as a version, and a note tells."""
+        dest = Masked(await fill(LyingOfAll(), {"/a": b"old"}), copy_from=False)
+        dest.fail("read", ProviderUnavailable("down"))
+        with pytest.raises(Corrupted) as caught:
+            await copy(
+                await fill(plain(), {"/a": b"new"}),
+                path("/a"),
+                dest,
+                path("/a"),
+                conflict=Conflict.REPLACE,
+            )
+        assert "/a" in " ".join(caught.value.__notes__)
+        assert len([version async for version in dest.versions(path("/a"))]) == 2
+
+    async def test_an_outdated_listing_is_no_corruption(self):
+        """A file that changed before it was copied on the storage's side is copied as it is."""
+
+        class Outdated(MemoryProvider):
+            async def list(self, here):
+                async for entry in super().list(here):
+                    yield replace(entry, size=1, hashes={}) if entry.name == "a.txt" else entry
+
+        class FilesOnly(MemoryProvider):
+            async def copy_from(self, source, at, to, *, mode=WriteMode.CREATE):
+                if at.is_folder:
+                    raise self._unsupported("copy_from of folders")
+                return await super().copy_from(source, at, to, mode=mode)
+
+        source, dest = await fill(Outdated(), TREE), FlakyProvider(FilesOnly())
+        await copy(source, path("/t/"), dest, path("/t/"))
+        assert await snapshot(dest) == TREE
+        assert dest.calls["write"] == 0
+
     @BOTH
     async def test_a_source_that_is_not_what_it_says(self, transfer):
         """It is found out before anything is replaced."""
@@ -594,6 +641,50 @@ class TestRaces:
             assert error.entry.path == to
         assert await exists(dest, to)
 
+    @BOTH
+    @EVERY
+    @pytest.mark.parametrize("name", ["/f", "/t/"])
+    @pytest.mark.parametrize("make", [MemoryProvider, plain, lambda: plain(move_from=True)])
+    async def test_a_name_that_is_taken_meanwhile(self, transfer, conflict, name, make):
+        """It is chosen again, or what has it by now is told."""
+        source = await fill(MemoryProvider() if make is MemoryProvider else plain(), TREE)
+        await fill(source, {"/f": b"new"})
+        before = {**OLD, "/f": b"old"}
+        dest = FlakyProvider(await fill(make(), before))
+        dest.fail("stat", NotFound("not yet"), at=1)
+        if conflict is Conflict.WARN:
+            with pytest.raises(AlreadyExists) as caught:
+                await transfer(source, path(name), dest, path(name), conflict=conflict)
+            assert caught.value.entry == await dest.stat(path(name))
+            assert await snapshot(dest) == before
+            return
+        outcome = await transfer(source, path(name), dest, path(name), conflict=conflict)
+        assert outcome.created == (conflict is Conflict.KEEP)
+        assert (outcome.entry.path == path(name)) == (conflict is Conflict.REPLACE)
+        assert await exists(source, path(name)) == (transfer is copy)
+
+    async def test_what_has_the_name_is_found_out(self):
+        """Also when the storage does not say it."""
+
+        class Terse(MemoryProvider):
+            async def write(self, here, body, **options):
+                raise AlreadyExists("Taken.")
+
+        dest = FlakyProvider(Masked(Terse(), copy_from=False))
+        await dest.inner.inner.make_folder(path("/f/"))
+        dest.fail("stat", NotFound("not yet"), at=1)
+        with pytest.raises(AlreadyExists) as caught:
+            await copy(await fill(plain(), {"/f": b"new"}), path("/f"), dest, path("/f"))
+        assert caught.value.entry.path == path("/f/")
+
+    @pytest.mark.parametrize("name", ["/t/a.txt", "/t/"])
+    async def test_a_source_that_somebody_else_deletes(self, name):
+        """A move has then done what it should."""
+        source, dest = await fill(plain(), TREE), plain()
+        source.fail("delete", NotFound("gone"))
+        outcome = await move(source, path(name), dest, path("/n/" if name[-1] == "/" else "/n"))
+        assert outcome.created
+
     @pytest.mark.parametrize("name", ["/t/a.txt", "/t/"])
     async def test_a_name_that_is_always_taken(self, name):
         """At some point it is given up."""
@@ -606,15 +697,16 @@ class TestRaces:
                 raise AlreadyExists("Somebody was faster.")
 
         dest = Crowded(MemoryProvider(), copy_from=False, move_from=False)
+        source, to = await fill(plain(), TREE), path("/n/" if name[-1] == "/" else "/n")
         with pytest.raises(AlreadyExists):
-            await copy(
-                await fill(plain(), TREE),
-                path(name),
-                dest,
-                path("/n/" if name[-1] == "/" else "/n"),
-                conflict=Conflict.KEEP,
-            )
-        assert 10 <= dest.calls["stat"] <= 40
+            await copy(source, path(name), dest, to, conflict=Conflict.KEEP)
+        assert dest.calls["stat"] == 11
+        with pytest.raises(AlreadyExists):
+            await copy(source, path(name), dest, to)
+        assert dest.calls["stat"] == 13
+        dest.fail("stat", ProviderUnavailable("down"), at=15)
+        with pytest.raises(AlreadyExists):
+            await copy(source, path(name), dest, to)
 
 
 @pytest.mark.parametrize("concurrency", [1, 3, 8])
@@ -664,6 +756,19 @@ async def test_bodies_are_closed():
             source, path("/a"), FlakyProvider(plain()).fail("write", NotFound("x")), path("/a")
         )
     assert len(closed) == 2
+
+
+@pytest.mark.parametrize("there", [{}, OLD])
+@BOTH
+async def test_one_call_at_a_time_is_enough(transfer, there):
+    """No call waits inside another one, also when both ends share a storage's only turn."""
+    provider = Limited(plain(), 1)
+    await fill(provider, {"/from/x": b"", **there})
+    await fill(provider, {f"/from{name}": data for name, data in TREE.items()})
+    await transfer(provider, path("/from/t/"), provider, path("/t/"), conflict=Conflict.REPLACE)
+    assert await snapshot(provider, path("/t/")) == below(TREE)
+    async with zip_folder(provider, ROOT) as stream:
+        assert len([chunk async for chunk in stream]) > 0
 
 
 async def test_unknown_sizes_and_hashes():

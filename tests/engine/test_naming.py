@@ -61,6 +61,14 @@ async def test_the_other_kind_is_not_replaced(conflict, wanted, taken):
 
 
 @EVERY
+async def test_what_has_the_name_goes_away(conflict):
+    """A name that is free again is taken."""
+    provider = FlakyProvider(await fill(MemoryProvider(), {"/f/": None}))
+    provider.fail("stat", NotFound("gone"), at=2)
+    assert (await choose_target(provider, path("/f"), conflict)).replaces is None
+
+
+@EVERY
 @pytest.mark.parametrize(("wanted", "there"), [("/a", {"/a/b": b""}), ("/a/", {"/a": b""})])
 async def test_kinds_that_share_names_do_not_collide(conflict, wanted, there):
     """Where a file and a folder may share a name, only the same kind takes it."""

@@ -112,7 +112,7 @@ async def test_an_encoded_address_is_sent_exactly():
 
 
 @pytest.mark.parametrize(
-    "url", ["http://h/a b", "http://h/a\r\nX: y", "http://h/ü", "ftp://h/", "x"]
+    "url", ["http://h/a b", "http://h/a\r\nX: y", "http://h/ü", "ftp://h/", "x", "http://h:p/"]
 )
 async def test_an_address_that_is_none_is_refused_before_anything_is_sent(url):
     async with HttpClient() as http:
@@ -445,9 +445,19 @@ async def test_a_request_with_a_body_is_not_redirected():
         assert reply.status == 307
 
 
-async def test_a_client_that_was_not_started_says_so():
+async def test_a_client_starts_at_its_first_request():
+    async with Peer(says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")) as peer:
+        http = HttpClient()
+        reply = await http.open("GET", f"{peer.url}/")
+        assert await reply.read() == b"hi"
+        await http.aclose()
+
+
+async def test_a_client_that_was_closed_says_so():
+    http = HttpClient()
+    await http.aclose()
     with pytest.raises(RuntimeError):
-        await HttpClient().open("GET", "http://127.0.0.1:1/")
+        await http.open("GET", "http://127.0.0.1:1/")
 
 
 async def test_starting_and_closing_may_be_repeated():

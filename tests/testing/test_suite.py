@@ -10,15 +10,22 @@ import pytest
 from waterbutler.testing.conformance import ProviderContract
 from waterbutler.testing.conformance.base import ContractBase
 
-SOURCE = Path(__file__).with_name("broken.py")
-_spec = importlib.util.spec_from_file_location("broken_providers", SOURCE)
-broken = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(broken)
+HERE = Path(__file__).parent
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+BROKEN = [*load("broken_files").BROKEN, *load("broken_storages").BROKEN]
 
 INNER = """
 import pytest
 from waterbutler.testing.conformance import ProviderContract
-from broken import {name}
+from {module} import {name}
 
 class TestIt(ProviderContract):
     page_entries = 45
@@ -30,11 +37,15 @@ class TestIt(ProviderContract):
 """
 
 
-@pytest.mark.parametrize("kind", broken.BROKEN, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)
 def test_a_broken_provider_fails(kind, pytester, monkeypatch):
     """Each of the tests that are named for it fails, in at least one of its cases."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    pytester.makepyfile(broken=SOURCE.read_text(), test_it=INNER.format(name=kind.__name__))
+    module = kind.__module__
+    pytester.makepyfile(
+        **{module: (HERE / f"{module}.py").read_text()},
+        test_it=INNER.format(module=module, name=kind.__name__),
+    )
     reports = pytester.inline_run(
         "-p", "pytest_tornado.plugin", "-p", "waterbutler.testing.plugin",
         "-k", " or ".join(kind.caught_by),
@@ -65,5 +76,5 @@ def test_each_test_of_the_suite_says_what_is_true():
 
 def test_tests_named_for_broken_providers_exist():
     """A renamed test would otherwise be looked for in vain."""
-    named = {name for kind in broken.BROKEN for name in kind.caught_by}
+    named = {name for kind in BROKEN for name in kind.caught_by}
     assert [name for name in named if not hasattr(ProviderContract, name)] == []

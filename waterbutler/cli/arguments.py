@@ -62,8 +62,10 @@ def make_parser() -> argparse.ArgumentParser:
         dest="command", required=True, metavar="COMMAND", title="commands"
     )
     _add_server_commands(commands)
+    _add_showing_commands(commands)
     _add_reading_commands(commands)
     _add_writing_commands(commands)
+    _add_folder_commands(commands)
     return parser
 
 
@@ -92,6 +94,9 @@ def _add_server_commands(commands: Commands) -> None:
     )
     _add_configuration(check)
     check.add_argument("storage", nargs="?", metavar="RESOURCE/PROVIDER", help="only this one")
+
+
+def _add_showing_commands(commands: Commands) -> None:
     providers = _command(
         commands,
         "providers",
@@ -175,6 +180,9 @@ def _add_writing_commands(commands: Commands) -> None:
     _add_keep(put)
     for name, verb in (("cp", "copy"), ("mv", "move")):
         _add_transfer(commands, name, verb)
+
+
+def _add_folder_commands(commands: Commands) -> None:
     rm = _client_command(
         commands,
         "rm",

@@ -14,6 +14,7 @@ from waterbutler.cli.output import UsageError, say, visible
 from waterbutler.cli.serving import load_settings, words
 from waterbutler.core import ByteStream, Path, Provider, WriteMode
 from waterbutler.core.errors import WaterButlerError
+from waterbutler.http import HttpClient
 from waterbutler.plugins import Context, Mount, Registry
 from waterbutler.settings import MountSettings, Settings
 
@@ -61,8 +62,10 @@ def _chosen(settings: Settings, storage: str | None) -> dict[str, MountSettings]
 
 
 async def _judge_all(mounts: dict[str, MountSettings], data: FsPath) -> list[Verdict]:
-    context = Context(registry=Registry.from_entry_points(), data=data)
-    return await asyncio.gather(*(_judge(where, mount, context) for where, mount in mounts.items()))
+    async with HttpClient() as http:
+        context = Context(registry=Registry.from_entry_points(), data=data, http=http)
+        judging = (_judge(where, mount, context) for where, mount in mounts.items())
+        return await asyncio.gather(*judging)
 
 
 async def _judge(where: str, mount: MountSettings, context: Context) -> Verdict:

@@ -286,7 +286,7 @@ def _run(args: argparse.Namespace, run: Callable[[Client], Awaitable[None]]) -> 
 def _host(url: str) -> str:
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host = parts.hostname if parts.port != 0 else None
     except ValueError:
         host = None
     else:

@@ -13,6 +13,7 @@
     ├─ IsAFolder
     ├─ NotAFolder
     ├─ AlreadyExists
+    ├─ Archived
     ├─ PreconditionFailed
     ├─ RangeNotSatisfiable
     ├─ LengthRequired
@@ -118,6 +119,10 @@ class AlreadyExists(WaterButlerError):
     ) -> None:
         super().__init__(message, path=path)
         self.entry = entry
+
+
+class Archived(WaterButlerError):
+    """The file is there and its storage must fetch it from an archive before it can be read."""
 
 
 class PreconditionFailed(WaterButlerError):

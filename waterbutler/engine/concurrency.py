@@ -81,23 +81,25 @@ class Shared(Generic[T]):
 
 
 async def unbroken(
-    step: Coroutine[None, None, T], *, undo: Callable[[], Awaitable[None]] | None = None
+    step: Coroutine[None, None, T],
+    *,
+    undo: Callable[[BaseException], Coroutine[None, None, None]] | None = None,
 ) -> T:
     """Run ``step`` to its end even if this task is cancelled meanwhile.
 
     The cancellation is raised afterwards, and hides an error of ``step``; before that, a step that
-    succeeded is undone by ``undo``.
+    succeeded is undone by ``undo``, which is given the cancellation and raises nothing.
     """
     task = asyncio.create_task(step)
     cancelled = await _outwait(task)
     if cancelled is None:
         return task.result()
     if not task.cancelled() and task.exception() is None and undo is not None:
-        await _outwait(asyncio.ensure_future(undo()))
+        await _outwait(asyncio.create_task(undo(cancelled)))
     raise cancelled
 
 
-async def _outwait(task: asyncio.Future[T]) -> asyncio.CancelledError | None:
+async def _outwait(task: asyncio.Task[T]) -> asyncio.CancelledError | None:
     """Wait for the end of ``task``; gives the last cancellation that came meanwhile."""
     cancelled: asyncio.CancelledError | None = None
     while not task.done():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from waterbutler.core import Entry, Path, Provider
 from waterbutler.core.errors import NotFound, Unsupported, WaterButlerError
@@ -36,7 +37,8 @@ async def swap_in(dest: Provider, new: Path, target: Path) -> None:
 
     try:
         await unbroken(exchange())
-        await dest.delete(aside)
+        with contextlib.suppress(NotFound):
+            await dest.delete(aside)
     except WaterButlerError as error:
         if done:
             explain(error, f"{target} was replaced, but what it was before is left at {aside}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 from waterbutler.core import Entry, Path, Provider, WriteMode
 from waterbutler.core.errors import (
@@ -117,9 +118,9 @@ class TreeCopy:
     async def _claim(self) -> None:
         """Make the folder, so that its name is taken."""
         if self._makes_folders:
-            making = self.dest.make_folder(self.to)
+            undo = partial(discard, self.dest, self.to)
             with claiming():
-                await unbroken(making, undo=lambda: self.dest.delete(self.to))
+                await unbroken(self.dest.make_folder(self.to), undo=undo)
 
     @property
     def _makes_folders(self) -> bool:

@@ -71,7 +71,7 @@ class HttpClient:
     """Requests to other servers, over connections that are kept and shared.
 
     It keeps no cookies, reads no environment, asks for bytes as they are stored and hands them on
-    as they come.
+    as they come. It gets ready at the first request; whoever made it closes it.
 
     Args:
         connect_seconds: How long making a connection may take.
@@ -92,9 +92,16 @@ class HttpClient:
         self._idle_seconds = idle_seconds
         self._connections_per_host = connections_per_host
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def start(self) -> None:
-        """Get ready, in the running event loop."""
+        """Get ready, in the running event loop; also again after `aclose`."""
+        self._closed = False
+        self._ready()
+
+    def _ready(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise RuntimeError("The client is closed.")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, limit_per_host=self._connections_per_host),
@@ -109,9 +116,11 @@ class HttpClient:
                 read_bufsize=1 << 18,
                 trust_env=False,
             )
+        return self._session
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections; the client is not used afterwards."""
+        self._closed = True
         if self._session is not None:
             session, self._session = self._session, None
             await session.close()
@@ -178,8 +187,7 @@ class HttpClient:
     async def _send(
         self, method: str, url: URL, headers: dict[str, str], body: ByteStream | bytes | None
     ) -> Reply:
-        if self._session is None:
-            raise RuntimeError("The client is not started.")
+        session = self._ready()
         host = url.host or ""
         upload = _Upload(body, self._idle_seconds) if isinstance(body, ByteStream) else None
         if upload is not None and upload.size is not None:
@@ -190,7 +198,7 @@ class HttpClient:
                     if upload is not None:
                         upload.stall = stall
                     try:
-                        response = await self._session.request(
+                        response = await session.request(
                             method, url, headers=headers, data=upload or body, allow_redirects=False
                         )
                     finally:
@@ -253,9 +261,11 @@ def _address(url: str) -> URL:
     if not url.isascii() or any(letter <= " " or letter == "\x7f" for letter in url):
         raise ConfigInvalid("An address is not percent-encoded.")
     try:
-        return URL(url, encoded=True)
+        address = URL(url, encoded=True)
+        _ = address.explicit_port  # it is only read now, and may be none
     except ValueError:
         raise ConfigInvalid("An address is not one of HTTP.") from None
+    return address
 
 
 def _body(response: aiohttp.ClientResponse, method: str, host: str) -> ByteStream:

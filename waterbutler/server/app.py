@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import uuid
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
+from weakref import WeakSet
 
-import msgspec
 from tornado import httpserver, httputil, iostream, routing, web
 
-from waterbutler.server.base import Handler, NoSuchUrl
+from waterbutler.core.errors import NotFound
+from waterbutler.server.base import Handler
+from waterbutler.server.connection import Stream, end_farewells
 from waterbutler.server.context import ServerContext, ServerOptions
 from waterbutler.server.health import MetricsHandler, ReadyHandler, StatusHandler
+from waterbutler.server.openapi import OpenApiHandler
 from waterbutler.server.v1.change import DeleteHandler, TransferHandler
 from waterbutler.server.v1.commands import PREFIX as V1
 from waterbutler.server.v1.read import ReadHandler
 from waterbutler.server.v1.upload import UploadHandler
+from waterbutler.server.web.routes import page_rules
 
 CHUNK = 1 << 16
 """How many bytes are taken from a connection at a time."""
 MAX_HEADER = 1 << 16
-
-_BARE_REFUSAL = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
 class On(routing.Matcher):
@@ -51,6 +51,16 @@ class Exactly(routing.Matcher):
         return {} if request.path == self._path else None
 
 
+class NoSuchUrl(Handler):
+    """What answers for every URL that nothing else does."""
+
+    methods = Handler.SUPPORTED_METHODS
+
+    async def begin(self) -> None:
+        """Refuse."""
+        raise NotFound("There is nothing at this URL.")
+
+
 def make_application(context: ServerContext, extra: Iterable[routing.Rule] = ()) -> web.Application:
     """The application with all its routes.
 
@@ -72,6 +82,8 @@ def make_application(context: ServerContext, extra: Iterable[routing.Rule] = ())
         rule(Exactly("/status"), StatusHandler),
         rule(Exactly("/ready"), ReadyHandler),
         rule(Exactly("/metrics"), MetricsHandler),
+        rule(Exactly("/openapi.json"), OpenApiHandler),
+        *page_rules(context),
     ]
     return web.Application(
         rules,
@@ -86,8 +98,25 @@ class Server(httpserver.HTTPServer):
 
     def handle_stream(self, stream: iostream.IOStream, address: tuple[Any, ...]) -> None:
         """See `tornado.tcpserver.TCPServer.handle_stream`."""
-        _explain(stream)
-        super().handle_stream(stream, address)
+        own = Stream(
+            stream.socket,
+            max_buffer_size=stream.max_buffer_size,
+            read_chunk_size=stream.read_chunk_size,
+        )
+        self._streams.add(own)
+        super().handle_stream(own, address)
+
+    async def close_all_connections(self) -> None:
+        """Close what is open; an answer that is not complete is seen to be broken off."""
+        for stream in list(self._streams):
+            if stream.busy:
+                stream.abort()
+        await super().close_all_connections()
+        await end_farewells()
+
+    @cached_property
+    def _streams(self) -> WeakSet[Stream]:
+        return WeakSet()
 
 
 def make_server(application: web.Application, options: ServerOptions) -> Server:
@@ -103,39 +132,6 @@ def make_server(application: web.Application, options: ServerOptions) -> Server:
         max_body_size=1 << 62,
         idle_connection_timeout=options.idle_seconds,
     )
-
-
-def _explain(stream: iostream.IOStream) -> None:
-    """Give the bare refusal of a malformed request the body that every error has."""
-    plain_write, plain_close = stream.write, stream.close
-
-    def write(data: bytes | memoryview) -> asyncio.Future[None]:
-        return plain_write(_refusal() if data == _BARE_REFUSAL else data)
-
-    def close(exc_info: object = False) -> None:
-        too_long = isinstance(exc_info, iostream.UnsatisfiableReadError)
-        if too_long and stream.socket is not None:
-            with contextlib.suppress(OSError):
-                stream.socket.send(_refusal())
-        plain_close(exc_info)  # type: ignore[arg-type]
-
-    stream.write = write  # type: ignore[method-assign]
-    stream.close = close  # type: ignore[method-assign]
-
-
-def _refusal() -> bytes:
-    message = "The request is malformed, or its header is too large."
-    body = msgspec.json.encode({"code": 400, "message": message, "message_long": message})
-    lines = (
-        "HTTP/1.1 400 Bad Request",
-        "Content-Type: application/json; charset=UTF-8",
-        f"Content-Length: {len(body)}",
-        f"X-Waterbutler-Request-Id: {uuid.uuid4()}",
-        "Connection: close",
-        "",
-        "",
-    )
-    return "\r\n".join(lines).encode() + body
 
 
 def _logged_elsewhere(handler: web.RequestHandler) -> None:

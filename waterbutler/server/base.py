@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
+import contextlib
 import time
 import uuid
-from http.client import responses
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -16,9 +14,11 @@ import structlog
 from tornado import httputil, iostream, web
 
 from waterbutler.core import ANONYMOUS, JSON, Identity, User
-from waterbutler.core.errors import InvalidRequest, NotFound, TooLarge, WaterButlerError
+from waterbutler.core.errors import InvalidRequest, TooLarge, WaterButlerError
+from waterbutler.server.connection import Stream
 from waterbutler.server.context import ServerContext
-from waterbutler.server.errors import headers_of, message_of, status_of
+from waterbutler.server.errors import MethodNotAllowed, headers_of, message_of, status_of
+from waterbutler.server.patience import Patience
 
 SERVER = "WaterButler"
 JSON_TYPE = "application/json; charset=UTF-8"
@@ -26,8 +26,8 @@ CSRF_HEADER = "X-CSRFToken"
 
 _SMALL_BODY = 1 << 18
 """A refused body up to this size is read first and answered then, and the connection stays."""
-IDLE_SECONDS = 120.0
-"""How long a client may stand still in the middle of a body."""
+CLIENT_GONE = 499
+"""The status of a request that nobody was left to answer, in logs and metrics only."""
 
 _RELAYED = ("X-Cos-Mfr-Render-Request", "X-OSF-OTP")
 """Headers that an auth handler may relay to its host."""
@@ -73,11 +73,12 @@ class Handler(web.RequestHandler):
         self._answered = False
         self._failure = ""
         self._left = False
-        self._client_waits = False
-        self._last_progress = 0.0
-        self._watchdog: asyncio.TimerHandle | None = None
+        self._received_all = False
+        self.patience = Patience(self._give_up_on_client)
         context.state.enter()
         context.metrics.active.inc()
+        if self._stream is not None:
+            self._stream.busy, self._stream.answered = True, False
 
     # -- life of a request ---------------------------------------------------------------------
 
@@ -91,46 +92,52 @@ class Handler(web.RequestHandler):
         """The body is complete; answer."""
         raise NotImplementedError
 
+    def refused(self) -> None:
+        """The rest of the body will be thrown away; let go of what waits for it."""
+
     async def prepare(self) -> None:
         """Run `begin`, and remember a refusal where the client is still sending."""
         if self.request.method == "OPTIONS":
             return
-        if self.declared_body:
-            self._watch()
         try:
             if self.request.method not in self.methods:
                 raise MethodNotAllowed(self.request.method or "", self.methods)
             await self.begin()
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
             await self._refuse(error)
+        if self.declared_body and not self._finished:
+            self.patience.start()
 
     async def data_received(self, chunk: bytes) -> None:
         """Hand a chunk to `receive`, or throw it away after a refusal."""
         self.received += len(chunk)
         if self._refusal is None:
-            self._client_waits = True
+            self.patience.ours()
             try:
                 await self.receive(chunk)
             except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
                 await self._refuse(error)
-            self._progress()
         elif self._answered and self.received > self.context.options.drain_limit:
-            await self.finish()
+            self.finish()
+        self.patience.theirs()
 
     async def _respond(self, *_args: str) -> None:
-        self._client_waits = True
+        self._received_all = True
+        self.patience.ours()
         if self._answered:
             await self.finish()
             self.close()
             return
         if self._refusal is not None:
             raise self._refusal
-        await self.serve()
+        with self.context.state.working():
+            await self.serve()
 
     get = head = put = post = delete = patch = _respond
 
     async def options(self, *_args: str) -> None:
         """Answer a preflight; needs no rights."""
+        self._received_all = True
         self.set_status(204)
         self.set_header("Allow", ", ".join((*self.methods, "OPTIONS")))
         for name, value in self.context.options.cors.preflight(self.origin).items():
@@ -143,34 +150,18 @@ class Handler(web.RequestHandler):
         if not self.declared_body or (expects and self.received == 0):
             raise error
         self._refusal = error
+        self.refused()
         text = self.request.headers.get("Content-Length", "")
-        if not text.isdigit() or int(text) > _SMALL_BODY:
-            self._answered = True
-            self._write_failure(error)
-            self.set_header("Connection", "close")
-            self.set_header("Content-Length", sum(map(len, self._write_buffer)))
+        if text.isdigit() and int(text) <= _SMALL_BODY:
+            return
+        self._answered = True
+        if self._stream is not None:
+            self._stream.answered = True
+        self._write_failure(error)
+        self.set_header("Connection", "close")
+        self.set_header("Content-Length", sum(map(len, self._write_buffer)))
+        with contextlib.suppress(iostream.StreamClosedError):
             await self.flush()
-
-    # -- clients that stand still --------------------------------------------------------------
-
-    def _watch(self) -> None:
-        """Break the connection of a client that neither sends nor takes anything for too long."""
-        self._progress()
-        self._watchdog = asyncio.get_running_loop().call_later(IDLE_SECONDS / 4, self._bark)
-
-    def _progress(self) -> None:
-        """The client did something; the next step is the client's again."""
-        self._last_progress = time.monotonic()
-        self._client_waits = False
-
-    def _bark(self) -> None:
-        if self._left:
-            return
-        if not self._client_waits and time.monotonic() - self._last_progress > IDLE_SECONDS:
-            self._failure = "ClientIdle"
-            self.abort()
-            return
-        self._watchdog = asyncio.get_running_loop().call_later(IDLE_SECONDS / 4, self._bark)
 
     # -- about the request ---------------------------------------------------------------------
 
@@ -211,7 +202,10 @@ class Handler(web.RequestHandler):
         """Whether a page of this server sent the request."""
         if self.origin is None:
             return False
-        asked = urlsplit(self.origin)
+        try:
+            asked = urlsplit(self.origin)
+        except ValueError:
+            return False
         own = urlsplit(self.context.options.domain)
         here = (self.request.protocol, self.request.host.lower())
         return (asked.scheme, asked.netloc.lower()) in {(own.scheme, own.netloc.lower()), here}
@@ -266,22 +260,26 @@ class Handler(web.RequestHandler):
         self.sent += len(body)
         self.write(body)
 
+    def possible(self) -> tuple[str, ...]:
+        """The methods that make sense here, for answers that refuse another one."""
+        return self.methods
+
     def write_failure(self, status: int, message: str, error: BaseException) -> None:  # noqa: ARG002
         """Write the body of an error; dialects with another shape override this."""
         self.write_json({"code": status, "message": message, "message_long": message}, status)
 
-    def abort(self) -> None:
-        """Break the connection, so that nobody takes a cut answer for a whole one.
-
-        A reset is visible also where the end of the connection is the end of the answer.
-        """
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
+        """See `tornado.web.RequestHandler.finish`."""
         stream = self._stream
-        if stream is None or stream.closed():
-            return
-        if stream.socket is not None:
-            linger = struct.pack("ii", 1, 0)
-            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.close()
+        if stream is not None:
+            stream.lingers = self.declared_body and not self._received_all
+        return super().finish(chunk)
+
+    def abort(self) -> None:
+        """Break the connection, so that nobody takes a cut answer for a whole one."""
+        if self._stream is not None:
+            self._stream.abort()
+        self._leave()
 
     def close(self) -> None:
         """Close the connection after what was written."""
@@ -290,28 +288,33 @@ class Handler(web.RequestHandler):
         self._leave()
 
     @property
-    def _stream(self) -> iostream.IOStream | None:
-        return getattr(self.request.connection, "stream", None)
+    def _stream(self) -> Stream | None:
+        stream = getattr(self.request.connection, "stream", None)
+        return stream if isinstance(stream, Stream) else None
+
+    def _give_up_on_client(self) -> None:
+        self._failure = "ClientIdle"
+        self.abort()
 
     def _write_failure(self, error: BaseException) -> None:
         self.clear()
-        status = _status_of(error)
+        status = status_of(error)
         self._failure = type(error).__name__
         if status >= 500 and not isinstance(error, WaterButlerError):
             _log.error("unexpected error", request_id=self.request_id, exc_info=error)
         for name, value in headers_of(error).items():
             self.set_header(name, value)
         if status == 405:
-            self.set_header("Allow", ", ".join((*self.methods, "OPTIONS")))
-        self.write_failure(status, _message_of(error, status), error)
+            self.set_header("Allow", ", ".join((*self.possible(), "OPTIONS")))
+        self.write_failure(status, message_of(error, status), error)
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:  # noqa: ANN401 - Tornado's
         """Answer with an error, or break the connection if the answer has begun."""
         info = kwargs.get("exc_info")
         error: BaseException = info[1] if info else web.HTTPError(status_code)
-        if self._headers_written or self._finished:
-            self._failure = type(error).__name__
-            if not isinstance(error, iostream.StreamClosedError | asyncio.CancelledError):
+        if self._headers_written or self._finished or self._left:
+            self._failure = self._failure or type(error).__name__
+            if not self._left and not isinstance(error, iostream.StreamClosedError):
                 _log.warning("answer cut", request_id=self.request_id, reason=self._failure)
             self.abort()
             return
@@ -323,6 +326,7 @@ class Handler(web.RequestHandler):
 
     def on_connection_close(self) -> None:
         """The client went away before the answer was complete."""
+        super().on_connection_close()
         self._failure = self._failure or "ClientGone"
         self._leave()
 
@@ -335,15 +339,17 @@ class Handler(web.RequestHandler):
         if self._left:
             return
         self._left = True
-        if self._watchdog is not None:
-            self._watchdog.cancel()
+        self.patience.stop()
+        if self._stream is not None:
+            self._stream.busy = False
+        status = self.get_status() if self._headers_written else CLIENT_GONE
         seconds = time.perf_counter() - self._start
         context = self.context
         context.state.leave()
         metrics = context.metrics
         metrics.active.dec()
         method = self.request.method if self.request.method in self.SUPPORTED_METHODS else "other"
-        metrics.requests.labels(self.dialect, method, self.action, str(self.get_status())).inc()
+        metrics.requests.labels(self.dialect, method, self.action, str(status)).inc()
         metrics.seconds.labels(self.dialect, method, self.action).observe(seconds)
         metrics.received.inc(self.received)
         metrics.sent.inc(self.sent)
@@ -352,7 +358,7 @@ class Handler(web.RequestHandler):
             request_id=self.request_id,
             method=self.request.method,
             path=self.request.path,
-            status=self.get_status(),
+            status=status,
             action=self.action,
             user=self.user.id,
             storage=self.storage,
@@ -361,24 +367,6 @@ class Handler(web.RequestHandler):
             seconds=round(seconds, 6),
             outcome=self._failure or "ok",
         )
-
-
-class MethodNotAllowed(InvalidRequest):
-    """The URL exists, but not with this method."""
-
-    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
-        super().__init__(f"{method} is not possible here; use one of {', '.join(allowed)}.")
-        self.allowed = allowed
-
-
-class NoSuchUrl(Handler):
-    """What answers for every URL that nothing else does."""
-
-    methods = Handler.SUPPORTED_METHODS
-
-    async def begin(self) -> None:
-        """Refuse."""
-        raise NotFound("There is nothing at this URL.")
 
 
 class SmallBody:
@@ -404,20 +392,3 @@ class SmallBody:
     def data(self) -> bytes:
         """The whole body."""
         return b"".join(self._parts)
-
-
-def _status_of(error: BaseException) -> int:
-    if isinstance(error, MethodNotAllowed):
-        return 405
-    if isinstance(error, web.HTTPError):
-        return error.status_code
-    if isinstance(error, httputil.HTTPInputError):
-        return 400
-    return status_of(error)
-
-
-def _message_of(error: BaseException, status: int) -> str:
-    if isinstance(error, web.HTTPError):
-        reason = error.reason or responses.get(status, "Unknown")
-        return error.log_message or f"{reason}."
-    return message_of(error, status)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from waterbutler.auth import AuthChain, Sessions, StaticHandler
@@ -38,15 +39,24 @@ class ServerState:
         self._idle.set()
 
     def enter(self) -> None:
-        """A request begins."""
+        """A request, or what is done for it, begins."""
         self._active += 1
         self._idle.clear()
 
     def leave(self) -> None:
-        """A request is over."""
+        """It is over."""
         self._active -= 1
         if self._active == 0:
             self._idle.set()
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Something is done for a request, whether or not its client still waits for it."""
+        self.enter()
+        try:
+            yield
+        finally:
+            self.leave()
 
     async def idle(self) -> None:
         """Wait until no request is being served."""

@@ -71,7 +71,7 @@ class Cors:
 
     def trusts(self, origin: str) -> bool:
         """Whether cookies count on requests from pages of ``origin``."""
-        return origin.lower() in self.origins
+        return origin != "*" and origin.lower() in self.origins
 
     def headers(self, origin: str | None) -> dict[str, str]:
         """What every answer carries."""

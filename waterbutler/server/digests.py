@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import AsyncIterator, Mapping
 
@@ -86,7 +85,7 @@ def shown(hashes: Mapping[str, str], wanted: str | None) -> str | None:
 def _add(found: dict[str, bytes], name: str, text: str, header: str) -> None:
     try:
         digest = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise InvalidRequest(f"The header {header} cannot be read.") from None
     if len(digest) * 2 != len(next(iter(Hasher([name]).digests().values()))):
         raise InvalidRequest(f"The header {header} has a digest of the wrong length.")

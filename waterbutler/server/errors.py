@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from http.client import responses
+
+from tornado import httputil, web
 
 from waterbutler.core import errors
 
@@ -17,6 +20,7 @@ STATUS: dict[type[errors.WaterButlerError], int] = {
     errors.IsAFolder: 404,
     errors.NotAFolder: 404,
     errors.AlreadyExists: 409,
+    errors.Archived: 409,
     errors.PreconditionFailed: 412,
     errors.RangeNotSatisfiable: 416,
     errors.LengthRequired: 411,
@@ -37,8 +41,21 @@ A wrong kind is 404, because the trailing slash of a URL says which kind is mean
 """
 
 
+class MethodNotAllowed(errors.InvalidRequest):
+    """The URL exists, but not with this method."""
+
+    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"{method} is not possible here; use one of {', '.join(allowed)}.")
+
+
 def status_of(error: BaseException) -> int:
     """The status for an error; 500 for what nobody raised on purpose."""
+    if isinstance(error, MethodNotAllowed):
+        return 405
+    if isinstance(error, web.HTTPError):
+        return error.status_code
+    if isinstance(error, httputil.HTTPInputError):
+        return 400
     for kind in type(error).__mro__:
         if kind in STATUS:
             return STATUS[kind]
@@ -49,6 +66,9 @@ def message_of(error: BaseException, status: int) -> str:
     """What the client may read: never the text of an unexpected error."""
     if isinstance(error, errors.WaterButlerError):
         return error.message
+    if isinstance(error, web.HTTPError):
+        reason = error.reason or responses.get(status, "Unknown")
+        return error.log_message or f"{reason}."
     return "Internal Server Error" if status == 500 else "The request failed."
 
 

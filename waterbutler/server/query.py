@@ -51,7 +51,11 @@ def parse_path(raw: str) -> Path:
 
 
 class Query:
-    """The parameters of a URL; unknown ones are simply never asked for."""
+    """The parameters of a URL; unknown ones are simply never asked for.
+
+    Raises:
+        InvalidRequest: There are too many, or one of them is not valid UTF-8.
+    """
 
     def __init__(self, raw: str) -> None:
         pairs = [piece for piece in raw.split("&") if piece]
@@ -60,7 +64,8 @@ class Query:
         self._values: dict[str, list[str]] = {}
         for piece in pairs:
             name, _, value = piece.partition("=")
-            self._values.setdefault(decode(name, plus=True), []).append(value)
+            values = self._values.setdefault(decode(name, plus=True), [])
+            values.append(decode(value, plus=True))
 
     def __contains__(self, name: str) -> bool:
         """Whether a flag is set: its presence counts, not its value."""
@@ -69,12 +74,12 @@ class Query:
     def get(self, name: str) -> str | None:
         """The last value of a parameter, ``None`` if it is absent."""
         values = self._values.get(name)
-        return decode(values[-1], plus=True) if values else None
+        return values[-1] if values else None
 
     def first(self, name: str) -> str | None:
         """The first value of a parameter, ``None`` if it is absent."""
         values = self._values.get(name)
-        return decode(values[0], plus=True) if values else None
+        return values[0] if values else None
 
     def one_of(self, *names: str) -> str | None:
         """The value of the first of several parameters that has one that is not empty."""

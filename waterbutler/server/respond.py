@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
 
 from waterbutler.core import ByteRange, ByteStream, Content, Entry
 from waterbutler.core.errors import RangeNotSatisfiable
 from waterbutler.server import conditions, digests
 from waterbutler.server.base import Handler
 from waterbutler.server.disposition import attachment, content_type
+from waterbutler.service import Room
+
+T = TypeVar("T")
 
 PIECE = 1 << 16
 """Long documents are sent in pieces of about this many bytes."""
 
 FILE_POLICY = "sandbox; default-src 'none'"
 """What a file may do that a browser shows in spite of everything: nothing."""
+
+LINK_LIFETIME = timedelta(minutes=5)
+"""How long a link that a download is redirected to works."""
 
 
 class StreamHandler(Handler):
@@ -27,30 +35,51 @@ class StreamHandler(Handler):
         an error afterwards breaks the connection.
         """
         chunk = await anext(body, b"")
-        self._watch()
+        self.patience.start()
+        ends_with_connection = self._ends_with_connection()
         while chunk:
             await self.send_chunk(chunk)
             # Many slow clients at once: hold one chunk for each and not two.
             chunk = b""
             chunk = await anext(body, b"")
         await self.finish()
+        if ends_with_connection:
+            self.close()
 
     async def send_chunk(self, chunk: bytes) -> None:
         """Send a chunk and wait until the client has taken most of what came before."""
-        self._progress()
+        self.patience.theirs()
         self.write(chunk)
         await self.flush()
-        self._client_waits = True
+        self.patience.ours()
         self.sent += len(chunk)
 
+    def _ends_with_connection(self) -> bool:
+        """Whether only the end of the connection can mark the end of the answer.
+
+        HTTP/1.0 knows no chunks. Tornado would keep the connection if the client asked for it, and
+        the client would wait for ever.
+        """
+        if self.request.version != "HTTP/1.0" or "Content-Length" in self._headers:
+            return False
+        self.request.headers.pop("Connection", None)
+        self.set_header("Connection", "close")
+        return True
+
     async def send_array(
-        self, items: AsyncIterator[bytes], *, head: bytes = b'{"data":[', tail: bytes = b"]}"
+        self,
+        items: AsyncIterator[T],
+        encode: Callable[[T], bytes],
+        *,
+        head: bytes = b'{"data":[',
+        tail: bytes = b"]}",
     ) -> None:
         """Send a JSON array in pieces, between what comes before and after it in the document.
 
         Nothing is sent before the first piece is there, as in `send_stream`.
         """
-        await self.send_stream(ByteStream(_pieces(items, head, tail)))
+        async with ByteStream(_pieces(items, encode, head, tail)) as body:
+            await self.send_stream(body)
 
 
 class FileHandler(StreamHandler):
@@ -59,6 +88,44 @@ class FileHandler(StreamHandler):
     def etag_of(self, entry: Entry) -> str | None:
         """The tag of a file as the dialect shows it, without quotes."""
         raise NotImplementedError
+
+    async def send_download(
+        self, room: Room, name: str, *, version: str | None = None, direct: bool = False
+    ) -> None:
+        """Answer a GET with the room's file, or send the client to where its storage has it.
+
+        Args:
+            room: The file.
+            name: The name to save it under.
+            version: Which version.
+            direct: Never send the client elsewhere.
+        """
+        butler = self.context.butler
+        if not direct and self._may_redirect(room):
+            link = await butler.sign(room, version=version, filename=name, expires=LINK_LIFETIME)
+            self.set_status(302)
+            self.set_header("Location", link)
+            return
+
+        async def open_file(range: ByteRange | None) -> Content:
+            return await butler.open(room, range=range, version=version)
+
+        async def describe() -> Entry:
+            return await butler.describe(room, version=version)
+
+        await self.send_file(name, open_file, describe)
+
+    async def send_archive(self, room: Room) -> None:
+        """Answer a GET with the room's folder as a zip archive."""
+        async with await self.context.butler.zip(room) as body:
+            self.archive_headers(room)
+            await self.send_stream(body)
+
+    def archive_headers(self, room: Room) -> None:
+        """The headers that GET and HEAD of an archive share."""
+        name = f"{room.path.name}.zip" if room.path.names else f"{room.place.mount}-archive.zip"
+        self.set_header("Content-Type", "application/zip")
+        self.set_header("Content-Disposition", attachment(name))
 
     async def send_file(
         self,
@@ -75,13 +142,14 @@ class FileHandler(StreamHandler):
         """
         try:
             content = await open(conditions.parse_range(self.request.headers.get("Range")))
-        except RangeNotSatisfiable:
-            if not conditions.is_conditional_read(self.request.headers):
+        except RangeNotSatisfiable as error:
+            if error.total > 0 and not conditions.is_conditional_read(self.request.headers):
                 raise
             entry = await describe()
             if self.answered_by_condition(entry):
                 return
-            if self._range_applies(entry):
+            # An empty file has no part: clients that always ask for one get all of it.
+            if error.total > 0 and self._range_applies(entry):
                 raise
             content = await open(None)
         try:
@@ -129,6 +197,12 @@ class FileHandler(StreamHandler):
         if digest is not None:
             self.set_header("Repr-Digest", digest)
 
+    def _may_redirect(self, room: Room) -> bool:
+        wanted = room.grant.redirect
+        if wanted is None:
+            wanted = self.context.options.redirect_downloads
+        return wanted and room.provider.capabilities.sign
+
     async def _send(self, name: str, content: Content) -> None:
         self.file_headers(name, content.entry)
         if content.span is not None:
@@ -142,15 +216,22 @@ class FileHandler(StreamHandler):
         return conditions.range_applies(self.request.headers, self.etag_of(entry), entry.modified)
 
 
-async def _pieces(items: AsyncIterator[bytes], head: bytes, tail: bytes) -> AsyncIterator[bytes]:
+async def _pieces(
+    items: AsyncIterator[T], encode: Callable[[T], bytes], head: bytes, tail: bytes
+) -> AsyncIterator[bytes]:
     buffer = bytearray(head)
     separator = b""
-    async for item in items:
-        buffer += separator
-        buffer += item
-        separator = b","
-        if len(buffer) >= PIECE:
-            yield bytes(buffer)
-            buffer.clear()
+    try:
+        async for item in items:
+            buffer += separator
+            buffer += encode(item)
+            separator = b","
+            if len(buffer) >= PIECE:
+                yield bytes(buffer)
+                buffer.clear()
+    finally:
+        aclose = getattr(items, "aclose", None)
+        if aclose is not None:
+            await aclose()
     buffer += tail
     yield bytes(buffer)

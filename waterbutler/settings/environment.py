@@ -115,7 +115,7 @@ def _unknown(name: str, sources: Sources) -> str:
 
 
 def _paths(kind: Kind, raw: object, rest: str, path: KeyPath = ()) -> Iterator[KeyPath]:
-    """All settings there are, for the free names that are known and those that ``rest`` may hold."""
+    """All settings there are, for free names that are known and those that ``rest`` may hold."""
     known = raw if isinstance(raw, dict) else {}
     if table := as_table(kind):
         for name, inner in fields(table).items():

@@ -89,9 +89,9 @@ class Reader:
             if isinstance(value, Text):
                 value = parse(value, kind)
             if isinstance(value, list):
-                value = [self._resolved(inner, path) for inner in value]
+                value = [self._plain(inner, path) for inner in value]
             elif isinstance(value, dict):
-                value = {name: self._resolved(inner, path) for name, inner in value.items()}
+                value = {name: self._plain(inner, path) for name, inner in value.items()}
             return msgspec.convert(value, kind)
         except ValueError:
             raise self._wrong(kind, path) from None
@@ -120,6 +120,10 @@ class Reader:
         if not isinstance(value, dict):
             raise self._wrong(kind, path)
         return value
+
+    def _plain(self, value: object, path: KeyPath) -> object:
+        value = self._resolved(value, path)
+        return str(value) if isinstance(value, str) else value
 
     def _resolved(self, value: object, path: KeyPath) -> object:
         """The value, or what it refers to with ``env:`` or ``file:``."""

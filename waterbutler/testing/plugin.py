@@ -5,6 +5,7 @@ It is registered as an entry point, so it is there wherever this package and pyt
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # The io_loop fixture of pytest-tornado calls what newer Tornado versions discourage.
     for name in ("make_current", "clear_current"):
         config.addinivalue_line("filterwarnings", f"ignore:{name} is deprecated:DeprecationWarning")
+    # That fixture asks for the current loop: if none was ever set, asyncio makes one that nobody
+    # closes.
+    asyncio.set_event_loop(None)
     if hasattr(config.option, "async_test_timeout"):
         config.option.async_test_timeout = max(config.option.async_test_timeout, TIMEOUT)
 

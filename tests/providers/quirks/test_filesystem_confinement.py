@@ -218,19 +218,22 @@ async def test_a_pipe_that_takes_the_place_of_a_file_blocks_nobody(provider, ins
 @pytest.fixture
 def swapping(inside, outside):
     """A folder that is a link to the outside about half of the time."""
-    real, link, spare = inside / "swap", inside / "link", inside / "spare"
+    real, spare = inside / "swap", inside / "spare"
     real.mkdir()
-    (real / "mine").write_bytes(b"mine")
     (real / "secret").write_bytes(b"mine")
-    link.symlink_to(outside)
     over = threading.Event()
 
     def swap():
+        steps = (
+            lambda: real.rename(spare),
+            lambda: real.symlink_to(outside),
+            lambda: os.unlink(real),
+            lambda: spare.rename(real),
+        )
         while not over.is_set():
-            real.rename(spare)
-            link.rename(real)
-            real.rename(link)
-            spare.rename(real)
+            for step in steps:
+                with contextlib.suppress(OSError):
+                    step()
 
     thread = threading.Thread(target=swap)
     thread.start()

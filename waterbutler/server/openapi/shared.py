@@ -21,11 +21,10 @@ _ERRORS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     403: ("Forbidden", "Who is signed in lacks the right.", ()),
     404: (
         "NotFound",
-        "There is no such resource, provider, file, folder or version; or something of the other "
-        "kind, for the trailing slash says which kind is meant.",
+        "There is no such thing, or one of the other kind: the trailing slash says which is meant.",
         (),
     ),
-    405: ("NotPossible", "The storage cannot do this.", ()),
+    405: ("NotPossible", "The storage cannot do this.", ("Allow",)),
     411: ("LengthRequired", "The body has no Content-Length and needs one.", ()),
     412: ("PreconditionFailed", "A condition in the headers does not hold.", ()),
     413: ("TooLarge", "The body is larger than this server or the storage takes.", ()),
@@ -42,7 +41,7 @@ _ERRORS: dict[int, tuple[str, str, tuple[str, ...]]] = {
 409 is not among them: it shows what has the name, in the way of each dialect.
 """
 
-_REQUIRED = frozenset({"WWW-Authenticate", "Content-Range"})
+_REQUIRED = frozenset({"Allow", "WWW-Authenticate", "Content-Range"})
 """Headers that an error carries always, where it may carry them."""
 
 SCHEMAS: Object = {
@@ -128,7 +127,8 @@ SECURITY: Object = {
     },
 }
 
-ANY_SIGN_IN: tuple[Object, ...] = (*({name: []} for name in SECURITY), {})
+_EACH: list[Object] = [{name: []} for name in SECURITY]
+ANY_SIGN_IN: tuple[Object, ...] = (*_EACH, {})
 """One of them, or none where everybody is allowed."""
 
 

@@ -68,9 +68,9 @@ class TransferHandler(V1Handler):
         self.set_header("Content-Type", JSON_TYPE)
         attributes = document.pop("attributes")
         head = msgspec.json.encode({"data": {**document, "attributes": attributes}})
-        children = self.context.butler.list(room, entry.path)
         await self.send_array(
-            (msgspec.json.encode(renderer.attributes(child)) async for child in children),
+            self.context.butler.list(room, entry.path),
+            lambda child: msgspec.json.encode(renderer.attributes(child)),
             head=head[: -len(b"}}}")] + b',"children":[',
             tail=b"]}}}",
         )

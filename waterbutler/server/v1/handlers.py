@@ -56,6 +56,12 @@ class V1Handler(StreamHandler):
 
         return check
 
+    def possible(self) -> tuple[str, ...]:
+        """See `Handler.possible`: where nothing can be written, only reading makes sense."""
+        if self._renderer is not None and not self._renderer.writable:
+            return ("GET", "HEAD")
+        return self.methods
+
     def write_failure(self, status: int, message: str, error: BaseException) -> None:
         """Conflicts show what has the name, with the links to go on with."""
         if not isinstance(error, AlreadyExists):

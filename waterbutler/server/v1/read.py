@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from urllib.parse import urlencode
 
 import msgspec
 
-from waterbutler.core import ByteRange, Content, Entry
+from waterbutler.core import Entry
+from waterbutler.server import paging
 from waterbutler.server.base import JSON_TYPE
-from waterbutler.server.disposition import attachment
 from waterbutler.server.respond import FileHandler
-from waterbutler.server.v1 import paging
 from waterbutler.server.v1.commands import (
     MFR_ACTION,
     Read,
@@ -23,8 +21,6 @@ from waterbutler.server.v1.commands import (
 from waterbutler.server.v1.handlers import V1Handler
 from waterbutler.server.v1.render import Renderer, encode_path
 from waterbutler.service import Room
-
-LINK_LIFETIME = timedelta(minutes=5)
 
 
 class ReadHandler(FileHandler, V1Handler):
@@ -51,45 +47,25 @@ class ReadHandler(FileHandler, V1Handler):
             elif read is Read.LIST:
                 await self._list(room)
             elif read is Read.ZIP:
-                await self._zip(room)
+                await self.send_archive(room)
             elif read is Read.DESCRIBE:
                 entry = await self.context.butler.describe(room, version=version)
                 self.write_json({"data": self._render.entry(entry)})
             elif read is Read.VERSIONS:
                 await self._versions(room)
             else:
-                await self._download(room, version)
-
-    async def _download(self, room: Room, version: str | None) -> None:
-        butler, query = self.context.butler, self.target.query
-        display = query.get("displayName") or None
-        if self._may_redirect(room) and "direct" not in query:
-            link = await butler.sign(
-                room, version=version, filename=display or room.path.name, expires=LINK_LIFETIME
-            )
-            self.set_status(302)
-            self.set_header("Location", link)
-            return
-
-        async def open_file(range: ByteRange | None) -> Content:
-            return await butler.open(room, range=range, version=version)
-
-        async def describe() -> Entry:
-            return await butler.describe(room, version=version)
-
-        await self.send_file(display or room.path.name, open_file, describe)
-
-    def _may_redirect(self, room: Room) -> bool:
-        wanted = room.grant.redirect
-        if wanted is None:
-            wanted = self.context.options.redirect_downloads
-        return wanted and room.provider.capabilities.sign
+                name = query.get("displayName") or room.path.name
+                direct = "direct" in query
+                await self.send_download(room, name, version=version, direct=direct)
 
     async def _head(self, room: Room, version: str | None) -> None:
         entry = await self.context.butler.describe(room, version=version)
         document = self._render.entry(entry)
         if entry.is_folder:
-            self.set_header("Content-Type", JSON_TYPE)
+            if "zip" in self.target.query:
+                self.archive_headers(room)
+            else:
+                self.set_header("Content-Type", JSON_TYPE)
             self.set_header("X-Waterbutler-Metadata", ascii_json(document))
         else:
             if self.answered_by_condition(entry):
@@ -103,17 +79,8 @@ class ReadHandler(FileHandler, V1Handler):
 
     async def _versions(self, room: Room) -> None:
         self.set_header("Content-Type", JSON_TYPE)
-        versions = self.context.butler.versions(room)
-        encode = msgspec.json.encode
-        await self.send_array(encode(self._render.version(v)) async for v in versions)
-
-    async def _zip(self, room: Room) -> None:
-        name = f"{room.path.name}.zip" if room.path.names else f"{room.place.mount}-archive.zip"
-        body = await self.context.butler.zip(room)
-        async with body:
-            self.set_header("Content-Type", "application/zip")
-            self.set_header("Content-Disposition", attachment(name))
-            await self.send_stream(body)
+        render, encode = self._render.version, msgspec.json.encode
+        await self.send_array(self.context.butler.versions(room), lambda item: encode(render(item)))
 
     async def _list(self, room: Room) -> None:
         self.set_header("Content-Type", JSON_TYPE)
@@ -126,7 +93,7 @@ class ReadHandler(FileHandler, V1Handler):
         else:
             await self._page(room, asked, asked.size)
             return
-        await self.send_array(encoded(entry) async for entry in entries)
+        await self.send_array(entries, encoded)
 
     async def _page(self, room: Room, asked: paging.Paging, size: int) -> None:
         entries = await paging.page(lambda: self.context.butler.list(room), asked, size + 1)
@@ -135,7 +102,7 @@ class ReadHandler(FileHandler, V1Handler):
             entries = entries[:size]
             parameters = {"page[size]": str(size), "page[after]": asked.cursor(entries[-1])}
             if asked.sorted:
-                parameters["sort"] = ("-" if asked.descending else "") + asked.field
+                parameters["sort"] = asked.order
             place = room.place
             following = (
                 f"{self.context.options.domain}/v1/resources/{place.resource}"
@@ -147,4 +114,4 @@ class ReadHandler(FileHandler, V1Handler):
 
 def ascii_json(document: object) -> str:
     """JSON that fits into a header: every other character is escaped."""
-    return json.dumps(document)
+    return json.dumps(document).replace("\x7f", "\\u007f")

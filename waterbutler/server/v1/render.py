@@ -44,6 +44,11 @@ class Renderer:
         self._prefix = f"{domain}/v1/resources/{place.resource}/providers/{place.mount}"
         self._can = room.provider.capabilities
 
+    @property
+    def writable(self) -> bool:
+        """Whether the storage can be written to, whoever asks."""
+        return self._can.write
+
     def etag(self, entry: Entry) -> str:
         """The tag of an entry, in its attributes and, quoted, in the ``ETag`` header."""
         raw = entry.etag

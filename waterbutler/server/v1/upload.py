@@ -61,6 +61,10 @@ class UploadHandler(V1Handler):
         assert self._renderer is not None
         self.write_json({"data": self._renderer.entry(entry)}, 201 if created else 200)
 
+    def refused(self) -> None:
+        """The storage does not wait for a body that will not come."""
+        self._give_up()
+
     def on_connection_close(self) -> None:
         """The client went away: the storage is told, so that nothing of the body stays."""
         super().on_connection_close()
@@ -82,16 +86,17 @@ class UploadHandler(V1Handler):
         self, intake: BodyIntake, promised: dict[str, bytes], ready: asyncio.Future[None]
     ) -> tuple[Entry, bool]:
         butler, action = self.context.butler, self._put.action
-        try:
-            async with butler.enter(self.target.place, action, self.who) as room:
-                condition = self.condition(self.enter(room, action))
-                upload: Upload = await butler.begin_upload(room, self._put.name, condition)
-                _set(ready)
-                body = digests.verified(intake.stream, promised)
-                entry = await butler.finish_upload(upload, body, condition)
-                return entry, upload.created
-        finally:
-            intake.ignore()
+        with self.context.state.working():
+            try:
+                async with butler.enter(self.target.place, action, self.who) as room:
+                    condition = self.condition(self.enter(room, action))
+                    upload: Upload = await butler.begin_upload(room, self._put.name, condition)
+                    _set(ready)
+                    body = digests.verified(intake.stream, promised)
+                    entry = await butler.finish_upload(upload, body, condition)
+                    return entry, upload.created
+            finally:
+                intake.ignore()
 
     def _check_size(self, size: int) -> None:
         limit = self.context.options.max_upload_size

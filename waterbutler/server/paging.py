@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import heapq
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -17,6 +18,7 @@ from waterbutler.server.query import Query
 
 MAX_PAGE = 1000
 _SORTED_AT_ONCE = 5000
+_NUMBER = re.compile(r"0*([1-9][0-9]{0,3})")
 
 Key: TypeAlias = tuple[Any, ...]
 Source: TypeAlias = Callable[[], AsyncIterator[Entry]]
@@ -43,6 +45,11 @@ class Paging:
     field: str
     descending: bool
     sorted: bool
+
+    @property
+    def order(self) -> str:
+        """The value of ``sort`` that asks for this order."""
+        return f"-{self.field}" if self.descending else self.field
 
     def key(self, entry: Entry) -> Key:
         """Where an entry stands in the order."""
@@ -108,9 +115,10 @@ async def in_order(source: Source, paging: Paging) -> AsyncIterator[Entry]:
 
 
 def _size(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_PAGE):
+    match = _NUMBER.fullmatch(text)
+    if match is None or int(match[1]) > MAX_PAGE:
         raise InvalidRequest(f"page[size] is a number from 1 to {MAX_PAGE}.")
-    return int(text)
+    return int(match[1])
 
 
 def _after(text: str, field: str) -> Key:
@@ -118,7 +126,7 @@ def _after(text: str, field: str) -> Key:
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         values = msgspec.json.decode(raw)
-    except (binascii.Error, ValueError, msgspec.DecodeError):
+    except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
         raise wrong from None
     kinds: dict[str, type | tuple[type, ...]] = {
         "name": str,

@@ -1,0 +1,71 @@
+"""In what servers differ that speak the protocol of S3; there is no other code for any of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from waterbutler.core.errors import ConfigInvalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """What a kind of server can do.
+
+    Attributes:
+        hosts: Ends of host names that give this kind of server away.
+        region: What requests are signed for if nothing else is known.
+        bucket_in_host: Whether buckets have host names of their own.
+        conditional: Where ``If-None-Match: *`` is honoured, and not ignored: ``put``, ``complete``
+            (of an upload in parts), ``copy``. Where it is not, it is looked before, which another
+            writer may come in between.
+        versions: Whether old versions can be listed and read.
+        part_copy: Whether a part of an upload can be copied from an object.
+        equal_parts: Whether all parts but the last must have the same size.
+    """
+
+    hosts: tuple[str, ...] = ()
+    region: str = "us-east-1"
+    bucket_in_host: bool = False
+    conditional: frozenset[str] = frozenset()
+    versions: bool = True
+    part_copy: bool = True
+    equal_parts: bool = False
+
+    @property
+    def exclusive_create(self) -> bool:
+        """Whether of two writers of a new file one wins and the other is told."""
+        return self.conditional >= {"put", "complete"}
+
+
+AWS = "aws"
+DIALECTS: dict[str, Dialect] = {
+    AWS: Dialect(
+        hosts=(".amazonaws.com", ".amazonaws.com.cn"),
+        bucket_in_host=True,
+        conditional=frozenset({"put", "complete", "copy"}),
+    ),
+    "minio": Dialect(conditional=frozenset({"put", "complete"})),
+    "ceph": Dialect(),
+    "r2": Dialect(
+        hosts=(".r2.cloudflarestorage.com",), region="auto", versions=False, equal_parts=True
+    ),
+    "garage": Dialect(region="garage", versions=False),
+    "seaweedfs": Dialect(conditional=frozenset({"put", "complete", "copy"})),
+    "other": Dialect(),
+}
+
+
+def choose(name: str, host: str) -> Dialect:
+    """The dialect of a name, or of a host if there is no name.
+
+    Raises:
+        ConfigInvalid: There is no dialect of this name.
+    """
+    if not name:
+        for dialect in DIALECTS.values():
+            if host.endswith(dialect.hosts):
+                return dialect
+        return DIALECTS["other"]
+    if name not in DIALECTS:
+        raise ConfigInvalid(f"There is no dialect {name!r}; known: {', '.join(DIALECTS)}.")
+    return DIALECTS[name]

@@ -1,0 +1,181 @@
+"""An upload in parts: begun, filled, completed or aborted, and nothing in between."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar
+
+from waterbutler.core.errors import (
+    Corrupted,
+    NotFound,
+    PreconditionFailed,
+    ProviderFault,
+    WaterButlerError,
+)
+from waterbutler_s3.bucket import Block, Bucket, Refused
+from waterbutler_s3.entries import clean_etag, is_md5
+
+T = TypeVar("T")
+
+MAX_PARTS = 10_000
+_COMBINED = re.compile(r"[0-9a-f]{32}-[0-9]+")
+_ABORTS = 3
+_XML = {"content-type": "application/xml"}
+
+
+class PartsUpload:
+    """One upload in parts. After `begin`, either `complete` or `abort` ends it.
+
+    Args:
+        bucket: The bucket.
+        key: What the object is called in the end.
+        path: The same, as the client says it.
+    """
+
+    def __init__(self, bucket: Bucket, key: str, path: str) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._path = path
+        self._id = ""
+        self._etags: dict[int, str] = {}
+        self._md5s: dict[int, bytes] = {}
+
+    async def begin(self, headers: Mapping[str, str]) -> None:
+        """Open it; ``headers`` are those of the object in the end."""
+        _, root = await self._bucket.call(
+            "POST", self._key, [("uploads", "")], headers=headers, path=self._path
+        )
+        self._id = (root.findtext("UploadId") or "") if root is not None else ""
+        if not self._id:
+            raise ProviderFault(f"{self._bucket.label} does not take files in parts.")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to abort."""
+        return bool(self._id)
+
+    async def send(self, number: int, block: Block) -> None:
+        """Send a part, again and again if need be.
+
+        Raises:
+            Corrupted: What arrived is not what was sent.
+        """
+        query = [("partNumber", str(number)), ("uploadId", self._id)]
+        headers = {"Content-MD5": block.content_md5}
+        answer, _ = await self._bucket.patiently(
+            lambda: self._bucket.call(
+                "PUT", self._key, query, headers=headers, body=block, path=self._path
+            )
+        )
+        etag = clean_etag(answer.get("ETag")) or ""
+        if is_md5(etag, answer):
+            if etag != block.md5.hex():
+                raise Corrupted("A part of the file did not arrive as it was sent.")
+            self._md5s[number] = block.md5
+        self._etags[number] = etag
+
+    async def copy(self, number: int, headers: Mapping[str, str]) -> None:
+        """Fill a part from another object, which ``headers`` name."""
+        query = [("partNumber", str(number)), ("uploadId", self._id)]
+        _, root = await self._bucket.patiently(
+            lambda: self._bucket.call("PUT", self._key, query, headers=headers, path=self._path)
+        )
+        self._etags[number] = clean_etag(root.findtext("ETag") if root is not None else "") or ""
+
+    async def complete(self, *, exclusive: bool) -> str | None:
+        """Make the object of the parts.
+
+        Args:
+            exclusive: Only if there is none of this name.
+
+        Returns:
+            Its etag, where it can be foretold.
+
+        Raises:
+            PreconditionFailed: With ``exclusive``: there is one.
+            Corrupted: The object is not made of these parts.
+        """
+        items = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>&quot;{etag}&quot;</ETag></Part>"
+            for number, etag in sorted(self._etags.items())
+        )
+        text = f"<CompleteMultipartUpload>{items}</CompleteMultipartUpload>".encode()
+        body = await Block.of([text], sha256=self._bucket.signs_bodies)
+        headers = {**_XML, **({"If-None-Match": "*"} if exclusive else {})}
+        expected = self._combined()
+        found = await self._bucket.patiently(lambda: self._complete(body, headers, expected))
+        self._id = ""
+        if found and expected and _COMBINED.fullmatch(found) and found != expected:
+            raise Corrupted("The file is not made of the parts that were sent.")
+        return found or expected
+
+    async def abort(self) -> None:
+        """Throw away what was sent; also parts that arrive while that happens."""
+        query = [("uploadId", self._id)]
+        for _ in range(_ABORTS):
+            try:
+                await self._bucket.patiently(lambda: self._bucket.call("DELETE", self._key, query))
+                _, root = await self._bucket.call("GET", self._key, query)
+            except WaterButlerError as error:
+                if isinstance(error, NotFound):
+                    break
+                continue
+            if root is None or root.find("Part") is None:
+                break
+        self._id = ""
+
+    async def _complete(
+        self, body: Block, headers: Mapping[str, str], expected: str | None
+    ) -> str | None:
+        query = [("uploadId", self._id)]
+        try:
+            _, root = await self._bucket.call(
+                "POST", self._key, query, headers=headers, body=body, path=self._path
+            )
+        except (NotFound, PreconditionFailed):
+            # An answer that was lost on its way is the usual reason for asking again.
+            if expected and await self._etag_now() == expected:
+                return expected
+            raise
+        return clean_etag(root.findtext("ETag")) if root is not None else None
+
+    async def _etag_now(self) -> str | None:
+        try:
+            reply = await self._bucket.open("HEAD", self._key)
+        except Refused:
+            return None
+        await reply.aclose()
+        return clean_etag(reply.headers.get("ETag"))
+
+    def _combined(self) -> str | None:
+        """The etag that the object gets if all parts have their md5 as theirs."""
+        if len(self._md5s) < len(self._etags):
+            return None
+        joined = b"".join(self._md5s[number] for number in sorted(self._md5s))
+        return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(self._md5s)}"
+
+
+async def finished(step: Awaitable[T]) -> T:
+    """Wait for a step to its end, also if the caller is cancelled meanwhile.
+
+    What was sent may be done although nobody waits for the answer: only who has seen the answer
+    knows what there is to clean up.
+    """
+    task = asyncio.ensure_future(step)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        except BaseException:  # noqa: BLE001 - the task has it
+            break
+    if cancelled is not None:
+        task.cancelled() or task.exception()
+        raise cancelled
+    return task.result()
+
+

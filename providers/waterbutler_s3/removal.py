@@ -1,0 +1,104 @@
+"""Deleting objects, many in one request."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
+from xml.etree.ElementTree import Element  # noqa: S405 - only the type
+from xml.sax.saxutils import escape  # only writes
+
+from waterbutler.core.errors import NotFound, ProviderFault, WaterButlerError
+from waterbutler_s3.bucket import Block, Bucket
+from waterbutler_s3.failures import Failure
+from waterbutler_s3.listing import pages
+
+BATCH = 1000
+"""How many keys one request deletes at most."""
+_AT_ONCE = 8
+_XML = {"content-type": "application/xml"}
+
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no document can hold: keys with it are deleted one by one."""
+
+
+async def delete_below(bucket: Bucket, prefix: str, *, spare: str | None = None) -> int:
+    """Delete all objects whose keys begin with ``prefix``, apart from one.
+
+    Returns:
+        How many there were.
+    """
+    count = 0
+    async for page in pages(bucket, prefix):
+        keys = [found.key for found in page.objects if found.key != spare]
+        await delete_keys(bucket, keys)
+        count += len(keys)
+    return count
+
+
+async def delete_keys(bucket: Bucket, keys: Sequence[str]) -> None:
+    """Delete objects; those that are not there count as deleted.
+
+    Raises:
+        WaterButlerError: One could not be deleted; others are.
+    """
+    plain = [key for key in keys if not _NOT_IN_XML.search(key)]
+    for start in range(0, len(plain), BATCH):
+        await _delete_batch(bucket, plain[start : start + BATCH])
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(key: str) -> None:
+        async with slots:
+            await delete_key(bucket, key)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for key in keys:
+                if _NOT_IN_XML.search(key):
+                    group.create_task(one(key))
+    except* WaterButlerError as failed:
+        raise failed.exceptions[0] from None
+
+
+async def delete_key(bucket: Bucket, key: str, *, path: str | None = None) -> None:
+    """Delete one object; in a bucket with versions the old ones stay."""
+    try:
+        await bucket.patiently(lambda: bucket.call("DELETE", key, path=path))
+    except NotFound:
+        return
+
+
+async def _delete_batch(bucket: Bucket, keys: Sequence[str]) -> None:
+    left = list(keys)
+
+    async def attempt() -> None:
+        nonlocal left
+        if not left:
+            return
+        body = await Block.of([_document(left)], sha256=bucket.signs_bodies)
+        headers = {**_XML, "Content-MD5": body.content_md5}
+        _, root = await bucket.call("POST", query=[("delete", "")], headers=headers, body=body)
+        if root is None or root.tag != "DeleteResult":
+            raise ProviderFault(f"{bucket.label} does not delete as S3 does.")
+        failed = _failed(root)
+        if not failed:
+            left = []
+            return
+        # The answer names keys, which may be spelled otherwise than ours: all are tried again.
+        errors = [Failure(0, code).error(bucket.label) for code in failed]
+        raise next((error for error in errors if not error.temporary), errors[0])
+
+    await bucket.patiently(attempt)
+
+
+def _failed(root: Element) -> list[str]:
+    """The codes of the errors inside of a success."""
+    codes = [item.findtext("Code") or "Unknown" for item in root.iterfind("Error")]
+    return [code for code in codes if code not in {"NoSuchKey", "NoSuchVersion"}]
+
+
+def _document(keys: Iterable[str]) -> bytes:
+    # A carriage return that is not escaped is read as a line feed.
+    items = (escape(key, {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}) for key in keys)
+    objects = "".join(f"<Object><Key>{key}</Key></Object>" for key in items)
+    return f"<Delete>{objects}<Quiet>true</Quiet></Delete>".encode()

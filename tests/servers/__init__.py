@@ -1,0 +1,1 @@
+"""Real storage servers for tests, each started once per run and ended with it."""

@@ -1,0 +1,42 @@
+"""Runs a server as long as the process lives that it serves: ``guard.py PID FOLDER COMMAND…``.
+
+The tests of one run share a server, whichever worker started it. Who ends it cannot be one of the
+workers, and must work when a run is killed; so it is this process, which looks whether the run is
+still there. Afterwards the server's folder is removed.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def main() -> None:
+    pid, folder, *command = sys.argv[1:]
+    process = subprocess.Popen(command, start_new_session=True)
+    while alive(int(pid)) and process.poll() is None:
+        time.sleep(0.3)
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

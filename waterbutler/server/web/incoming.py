@@ -1,0 +1,64 @@
+"""One file on its way from a form to a storage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from waterbutler.core import ByteStream
+from waterbutler.server.receive import BodyIntake
+
+Store: TypeAlias = Callable[[ByteStream, Callable[[], None]], Awaitable[None]]
+"""Stores a body; calls its second argument when nothing speaks against the upload any more."""
+
+
+class Incoming:
+    """Runs a `Store` while its file arrives."""
+
+    def __init__(self, store: Store) -> None:
+        self._intake = BodyIntake(None)
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(store))
+
+    async def start(self) -> None:
+        """Wait until the storage wants the file; raises why it does not."""
+        await self._ready
+        if self._task.done():
+            await self._task
+
+    async def feed(self, chunk: bytes) -> None:
+        """Hand over the next bytes; returns when there is room for more."""
+        if self._task.done():
+            await self._task
+        await self._intake.feed(chunk)
+
+    async def finish(self) -> None:
+        """The file is complete: wait until it is stored."""
+        self._intake.end()
+        await self._task
+
+    def give_up(self, reason: Exception) -> None:
+        """The file will never be complete: nothing of it stays."""
+        if self._task.done():
+            return
+        self._intake.fail(reason)
+        self._task.cancel()
+        self._task.add_done_callback(_retrieve)
+
+    async def _run(self, store: Store) -> None:
+        try:
+            await store(self._intake.stream, self._set_ready)
+        finally:
+            self._intake.ignore()
+            self._set_ready()
+
+    def _set_ready(self) -> None:
+        if not self._ready.done():
+            self._ready.set_result(None)
+
+
+def _retrieve(task: asyncio.Task[None]) -> None:
+    """Take note of how an abandoned upload ended; nobody else will."""
+    if not task.cancelled():
+        task.exception()
