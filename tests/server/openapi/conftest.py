@@ -1,6 +1,7 @@
 """A server in the background, for clients that wait for their answers."""
 
 import pytest
+
 from tests.harness import captured_log
 from tests.server.openapi.description import Background
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from tests.server.openapi.description import CLOSED, described, records, resolved
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 import waterbutler.server
+from tests.server.openapi.description import CLOSED, described, records, resolved
 from waterbutler.server.app import make_application
 from waterbutler.server.errors import STATUS
 from waterbutler.server.openapi.document import PARTS, _union
@@ -26,7 +26,6 @@ OPERATIONS = [
 ]
 NAMES = [f"{method} {path}" for path, method, _ in OPERATIONS]
 
-READERS = {"get", "first", "one_of"}
 NOT_OURS = {"Accept", "Authorization", "Content-Length", "Content-Type", "Expect", "Host"}
 """Request headers that OpenAPI leaves to HTTP, or has other words for."""
 OF_BROWSERS = {"Cookie", "Origin", "Referer", "Sec-Fetch-Site", "Transfer-Encoding", "User-Agent"}
@@ -58,24 +57,29 @@ def constants(nodes):
 
 def read_from(name, *folders):
     """The string constants that are asked of a variable called ``name`` in our modules."""
-    found = set()
-    for folder in folders:
-        for module in folder.glob("*.py"):
-            for node in ast.walk(ast.parse(module.read_text())):
-                found |= _asked(node, name)
-    return found
+    return {
+        constant
+        for folder in folders
+        for module in folder.glob("*.py")
+        for node in ast.walk(ast.parse(module.read_text()))
+        for constant in constants(asked(node, name))
+    }
 
 
-def _asked(node, name):
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if node.func.attr in READERS and ends_with(node.func.value, name):
-            return constants(node.args if node.func.attr == "one_of" else node.args[:1])
-    if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
-        if ends_with(node.comparators[0], name):
-            return constants([node.left])
-    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-        return constants([node.slice]) if ends_with(node.value, name) else set()
-    return set()
+def asked(node, name):
+    """What a piece of code asks of a variable called ``name``."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=owner, attr="one_of"), args=wanted):
+            pass
+        case ast.Call(func=ast.Attribute(value=owner, attr="get" | "first"), args=[key, *_]):
+            wanted = [key]
+        case ast.Compare(left=key, ops=[ast.In() | ast.NotIn()], comparators=[owner]):
+            wanted = [key]
+        case ast.Subscript(value=owner, slice=key, ctx=ast.Load()):
+            wanted = [key]
+        case _:
+            return []
+    return wanted if ends_with(owner, name) else []
 
 
 def ends_with(node, name):
@@ -116,8 +120,8 @@ def test_every_operation_has_a_name_of_its_own():
 @pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS, ids=NAMES)
 def test_every_answer_has_a_request_id(path, method, operation):
     """Errors too; and only answers to HEAD and preflights have no bodies to read."""
-    for status, answer in operation["responses"].items():
-        answer = resolved(answer)
+    for status, shown in operation["responses"].items():
+        answer = resolved(shown)
         assert resolved(answer["headers"]["X-Waterbutler-Request-Id"])["required"]
         bodiless = method == "head" or status in {"204", "302", "303", "304"}
         assert ("content" in answer) != bodiless
@@ -166,7 +170,7 @@ def requested(path, method, kind=""):
     """A request to a path of the document."""
     uri = re.sub(r"\{\w+\}", "name", path)
     line = RequestStartLine(method.upper(), uri, "HTTP/1.1")
-    headers = HTTPHeaders({"Content-Type": kind} if kind else {})
+    headers = HTTPHeaders({"Host": "127.0.0.1", **({"Content-Type": kind} if kind else {})})
     return HTTPServerRequest(start_line=line, headers=headers)
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from waterbutler.core import JSON
 from waterbutler.server.context import ServerOptions
-from waterbutler.server.openapi import service, v1
+from waterbutler.server.openapi import pages, service, v1
 from waterbutler.server.openapi.parts import Object, Part
 from waterbutler.version import __version__
 
@@ -15,7 +15,7 @@ VERSION = "3.1.0"
 
 MakePart: TypeAlias = Callable[[ServerOptions], Part]
 
-PARTS: tuple[MakePart, ...] = (v1.part, service.part)
+PARTS: tuple[MakePart, ...] = (v1.part, pages.part, service.part)
 """One for each dialect; a new dialect adds its own here."""
 
 _ABOUT = """\

@@ -13,6 +13,8 @@ Object: TypeAlias = dict[str, JSON]
 TEXT: Object = {"type": "string"}
 FLAG: Object = {"type": "string", "default": ""}
 BYTES: Object = {"type": "string", "format": "binary"}
+ANYTHING: Object = {}
+"""The schema of files: they may be text, JSON, or anything else."""
 
 JSON_BODY = "application/json"
 ANY_TYPE = "*/*"
@@ -101,7 +103,7 @@ def header_parameter(name: str, about: str, schema: Object) -> Object:
 
 def content(schemas: Mapping[str, Object]) -> Object:
     """The content of a body, for each media type its schema."""
-    return {kind: {"schema": schema} for kind, schema in schemas.items()}
+    return {kind: {"schema": schema} if schema else {} for kind, schema in schemas.items()}
 
 
 def response(

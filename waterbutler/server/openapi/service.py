@@ -19,8 +19,10 @@ from waterbutler.server.openapi.shared import (
     SECURITY,
     error_responses,
     errors,
+    own_errors,
     preflight,
     required_header,
+    without_bodies,
 )
 
 TAG = "server"
@@ -66,10 +68,6 @@ def _read_only(
     name: str, summary: str, answers: Object, parameters: tuple[str, ...] = ()
 ) -> Object:
     """GET, HEAD and OPTIONS of a document; HEAD answers as GET does, without bodies."""
-    heads: Object = {}
-    for status, answer in answers.items():
-        assert isinstance(answer, dict)
-        heads[status] = {key: value for key, value in answer.items() if key != "content"}
     return {
         "get": operation(
             f"get{name}", summary, TAG, {**answers, **errors(*_FAILURES)}, parameters=parameters
@@ -78,7 +76,7 @@ def _read_only(
             f"head{name}",
             f"{summary}, in headers",
             TAG,
-            {**heads, **errors(*_FAILURES, bodies=False)},
+            {**without_bodies(answers), **own_errors(*_FAILURES)},
             parameters=parameters,
         ),
         "options": operation(f"options{name}", "What can be done here", TAG, preflight()),

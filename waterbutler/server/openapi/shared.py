@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from waterbutler.auth import COOKIE
 from waterbutler.server.base import CSRF_HEADER
 from waterbutler.server.openapi.parts import (
@@ -25,6 +27,7 @@ _ERRORS: dict[int, tuple[str, str, tuple[str, ...]]] = {
         (),
     ),
     405: ("NotPossible", "The storage cannot do this.", ("Allow",)),
+    409: ("NameTaken", "The name is taken.", ()),
     411: ("LengthRequired", "The body has no Content-Length and needs one.", ()),
     412: ("PreconditionFailed", "A condition in the headers does not hold.", ()),
     413: ("TooLarge", "The body is larger than this server or the storage takes.", ()),
@@ -36,10 +39,7 @@ _ERRORS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     504: ("StorageTimeout", "The storage was silent for too long.", ("Retry-After",)),
     507: ("StorageFull", "The storage has no room left.", ()),
 }
-"""For each status the name of its answer, when it comes, and the headers it may carry.
-
-409 is not among them: it shows what has the name, in the way of each dialect.
-"""
+"""For each status the name of its answer, when it comes, and the headers it may carry."""
 
 _REQUIRED = frozenset({"Allow", "WWW-Authenticate", "Content-Range"})
 """Headers that an error carries always, where it may carry them."""
@@ -74,6 +74,7 @@ HEADERS: Object = {
     "Access-Control-Allow-Headers": _header("Only where the origin is allowed."),
     "Access-Control-Allow-Methods": _header("Only where the origin is allowed."),
     "Access-Control-Allow-Origin": _header("The origin of the request, where it is allowed."),
+    "Access-Control-Expose-Headers": _header("Only where the origin is allowed."),
     "Access-Control-Max-Age": _header("Seconds that this answer may be remembered."),
     "Allow": _header("The methods of this URL."),
     "Content-Disposition": _header("The name to save under (RFC 6266)."),
@@ -127,6 +128,9 @@ SECURITY: Object = {
     },
 }
 
+_ERROR: dict[str, Object] = {JSON_BODY: ref("schemas", "Error")}
+_NO_HEADERS: Object = {}
+
 _EACH: list[Object] = [{name: []} for name in SECURITY]
 ANY_SIGN_IN: tuple[Object, ...] = (*_EACH, {})
 """One of them, or none where everybody is allowed."""
@@ -140,32 +144,48 @@ def required_header(name: str) -> Object:
 
 
 def error_responses() -> Object:
-    """The components that `errors` refers to."""
+    """The components that `errors` refers to; a dialect that shows what has a name adds its own."""
     return {
-        name: _error(status, bodies={JSON_BODY: ref("schemas", "Error")})
+        name: _error(status, _ERROR, {})
         for status, (name, _, _) in _ERRORS.items()
+        if status != 409
     }
 
 
-def errors(*statuses: int, bodies: bool = True) -> Object:
-    """The answers for these statuses.
+def errors(*statuses: int) -> Object:
+    """The answers for these statuses, as JSON."""
+    return {str(status): ref("responses", _ERRORS[status][0]) for status in statuses}
+
+
+def own_errors(
+    *statuses: int, bodies: Mapping[str, Object] | None = None, headers: Object = _NO_HEADERS
+) -> Object:
+    """The answers for these statuses where they are not as usual.
 
     Args:
         statuses: The statuses.
-        bodies: Whether the answers have bodies, which those to HEAD have not.
+        bodies: For each media type the schema of the body; none for HEAD.
+        headers: Further headers.
     """
-    if bodies:
-        return {str(status): ref("responses", _ERRORS[status][0]) for status in statuses}
-    return {str(status): _error(status) for status in statuses}
+    return {str(status): _error(status, bodies, headers) for status in statuses}
 
 
-def _error(status: int, bodies: dict[str, Object] | None = None) -> Object:
+def without_bodies(answers: Object) -> Object:
+    """The answers to HEAD where these are the answers to GET."""
+    return {
+        status: {key: value for key, value in answer.items() if key != "content"}
+        for status, answer in answers.items()
+        if isinstance(answer, dict)
+    }
+
+
+def _error(status: int, bodies: Mapping[str, Object] | None, headers: Object) -> Object:
     _, about, names = _ERRORS[status]
-    headers = header_refs(*(name for name in names if name not in _REQUIRED))
+    own = header_refs(*(name for name in names if name not in _REQUIRED))
     for name in names:
         if name in _REQUIRED:
-            headers |= required_header(name)
-    return response(about, headers, bodies)
+            own |= required_header(name)
+    return response(about, {**headers, **own}, bodies)
 
 
 def preflight() -> Object:

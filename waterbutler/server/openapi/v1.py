@@ -6,6 +6,7 @@ from waterbutler.server.context import ServerOptions
 from waterbutler.server.openapi.parameters import PARAMETERS, RELAYED
 from waterbutler.server.openapi.parts import (
     ANY_TYPE,
+    ANYTHING,
     BYTES,
     JSON_BODY,
     Object,
@@ -17,7 +18,13 @@ from waterbutler.server.openapi.parts import (
     response,
 )
 from waterbutler.server.openapi.schemas import SCHEMAS
-from waterbutler.server.openapi.shared import ANY_SIGN_IN, errors, preflight, required_header
+from waterbutler.server.openapi.shared import (
+    ANY_SIGN_IN,
+    errors,
+    own_errors,
+    preflight,
+    required_header,
+)
 
 TAG = "v1"
 ROOT = "/v1/resources/{resource}/providers/{provider}/"
@@ -122,9 +129,9 @@ def _download() -> Object:
         "200": response(
             "The file, its description or its versions. An answer that breaks off is not whole.",
             header_refs(*_FILE_HEADERS),
-            {JSON_BODY: documents, ANY_TYPE: BYTES},
+            {JSON_BODY: documents, ANY_TYPE: ANYTHING},
         ),
-        "206": response("The part that was asked for.", ranged, {ANY_TYPE: BYTES}),
+        "206": response("The part that was asked for.", ranged, {ANY_TYPE: ANYTHING}),
         "302": response(
             "The storage sends the file itself, from a URL that works for a few minutes.",
             required_header("Location"),
@@ -173,7 +180,7 @@ def _head(name: str, words: str, further: tuple[str, ...], answers: Object) -> O
         f"head{name}",
         f"Describe the {words} in headers",
         TAG,
-        {**answers, **errors(*statuses, bodies=False)},
+        {**answers, **own_errors(*statuses)},
         parameters=(*("version", "revision", "mode"), *further, *digest, "mfrAction", *RELAYED),
         security=ANY_SIGN_IN,
     )
@@ -186,8 +193,7 @@ def _create(name: str, words: str) -> Object:
         TAG,
         {
             "201": _document("What is new.", "EntityDocument"),
-            "409": ref("responses", "NameTaken"),
-            **errors(*_STORED, 412),
+            **errors(*_STORED, 409, 412),
         },
         parameters=("kind", "name", *_DIGESTS, *_WRITE_CONDITIONS, "csrfToken", *RELAYED),
         body=_upload("The content of the new file; a new folder has none."),
@@ -205,8 +211,7 @@ def _transfer(name: str, words: str, document: str, bodies: tuple[str, ...]) -> 
         {
             "200": _document("Something was replaced, or the name was changed.", document),
             "201": _document("The new place was free.", document),
-            "409": ref("responses", "NameTaken"),
-            **errors(*_STORED),
+            **errors(*_STORED, 409),
         },
         parameters=("csrfToken", *RELAYED),
         body={"required": True, "content": content({JSON_BODY: schema})},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,6 +11,9 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 
 from waterbutler.core.errors import InvalidRequest, TooLarge
+
+# Whoever sends a malformed form is told so; the parser's own warnings would only fill the log.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 MAX_PARTS = 1000
 MAX_FIELD = 1 << 13
@@ -30,11 +34,11 @@ class FileStart:
 
     Attributes:
         name: What the file is called; empty where none was chosen.
-        position: How many bytes of the form came before it.
+        position: How many bytes of the form came before it; ``None`` where it is empty.
     """
 
     name: str
-    position: int
+    position: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +163,10 @@ class FormReader:
         if self._file is None:
             self._events.append(Field(self._field or "", _text(bytes(self._text))))
             return
-        self._start_file(self._position)
+        self._start_file(None)
         self._events.append(FileEnd())
 
-    def _start_file(self, position: int) -> None:
+    def _start_file(self, position: int | None) -> None:
         if not self._started:
             self._started = True
             self._events.append(FileStart(self._file or "", position))

@@ -185,15 +185,25 @@ class PageHandler(FileHandler):
             value: Its value.
             max_age: Seconds until it ends; ``None``: with the browser.
         """
-        domain = self.context.options.domain
-        secure = self.request.protocol == "https" or domain.startswith("https:")
         self.set_cookie(
-            name, value, path="/", httponly=True, samesite="Lax", secure=secure, max_age=max_age
+            name,
+            value,
+            path="/",
+            httponly=True,
+            samesite="Lax",
+            secure=self._is_secure,
+            max_age=max_age,
         )
 
     def drop_cookie(self, name: str) -> None:
         """Make the browser forget a cookie."""
-        self.clear_cookie(name, path="/", httponly=True, samesite="Lax")
+        self.clear_cookie(name, path="/", httponly=True, samesite="Lax", secure=self._is_secure)
+
+    @property
+    def _is_secure(self) -> bool:
+        """Whether browsers reach this server by HTTPS."""
+        domain = self.context.options.domain
+        return self.request.protocol == "https" or domain.startswith("https:")
 
     def go(self, url: str) -> None:
         """Send the browser on, with a GET."""

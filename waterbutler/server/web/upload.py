@@ -98,6 +98,8 @@ class UploadHandler(PageHandler):
             name = self._fields.get("name") or start.name
             self.retry = Retry("upload", self.links.at(self.target.place), name)
             check_name(name)
+        elif self._stored:
+            raise InvalidRequest("A file is replaced by one file.")
         self._file_size = 0
         self._file = Incoming(partial(self._store, name, self._promised_size(start)))
         await self._file.start()
@@ -119,6 +121,8 @@ class UploadHandler(PageHandler):
 
     def _promised_size(self, start: FileStart) -> int | None:
         """How large a file is if it is the last thing in the form."""
+        if start.position is None:
+            return 0
         if self.declared_size is None:
             return None
         return max(self.declared_size - start.position - self._form.closing_size, 0)
