@@ -305,12 +305,16 @@ async def _current(provider: Provider, path: Path) -> Entry | None:
 
 async def _explained(provider: Provider, error: AlreadyExists, path: Path) -> AlreadyExists:
     """The same error with what has the name, which clients need to go on."""
-    if error.entry is not None:
+    entry = error.entry or await _occupant(provider, path)
+    if entry is None:
         return error
+    return AlreadyExists(f"The name {entry.name or '/'!r} is taken.", entry=entry, path=error.path)
+
+
+async def _occupant(provider: Provider, path: Path) -> Entry | None:
     for wanted in (path, path.as_file() if path.is_folder else path.as_folder()):
         try:
-            entry = await provider.stat(wanted)
+            return await provider.stat(wanted)
         except WaterButlerError:
             continue
-        return AlreadyExists(error.message, entry=entry, path=error.path)
-    return error
+    return None

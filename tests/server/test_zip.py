@@ -1,6 +1,7 @@
 """Folders as archives."""
 
 import io
+import os
 import zipfile
 
 import pytest
@@ -59,8 +60,6 @@ async def test_a_range_of_an_archive_means_nothing(server):
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
 async def test_a_storage_that_fails_in_the_middle_of_an_archive(server, version):
     """The connection is broken: nobody takes the half for the whole."""
-    import os
-
     for number in range(5):
         await server.have(f"/{number}.bin", os.urandom(300_000))
     server.storage.fail("read", ProviderFault("Broken."), at=3, after=100_000)

@@ -11,13 +11,16 @@ from waterbutler.layers.base import Layer
 class Limited(Layer):
     """Lets at most ``calls`` operations run at once; the others wait their turn.
 
-    An open read does not count once its first byte is there: a slow client must not keep others
-    from the storage. A write counts until it is complete.
+    An open read does not count once it is open: a slow client must not keep others from the
+    storage. Writes, which wait for their clients until they are complete, have as many turns of
+    their own: slow uploads keep others only from uploading, and what a body asks of the storage
+    before it ends never waits for the write that waits for the body.
     """
 
     def __init__(self, inner: Provider, calls: int) -> None:
         super().__init__(inner)
         self._turns = asyncio.Semaphore(calls)
+        self._writes = asyncio.Semaphore(calls)
 
     async def stat(self, path: Path, *, version: str | None = None) -> Entry:
         """See `Provider.stat`."""
@@ -40,7 +43,7 @@ class Limited(Layer):
         content_type: str | None = None,
     ) -> Entry:
         """See `Provider.write`."""
-        async with self._turns:
+        async with self._writes:
             return await self.inner.write(path, body, mode=mode, content_type=content_type)
 
     async def delete(self, path: Path) -> None:

@@ -73,7 +73,7 @@ class Handler(web.RequestHandler):
         self._answered = False
         self._failure = ""
         self._left = False
-        self._received_all = False
+        self._read_enough = False
         self.patience = Patience(self._give_up_on_client)
         context.state.enter()
         context.metrics.active.inc()
@@ -118,11 +118,12 @@ class Handler(web.RequestHandler):
             except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
                 await self._refuse(error)
         elif self._answered and self.received > self.context.options.drain_limit:
+            self._read_enough = True
             self.finish()
         self.patience.theirs()
 
     async def _respond(self, *_args: str) -> None:
-        self._received_all = True
+        self._read_enough = True
         self.patience.ours()
         if self._answered:
             await self.finish()
@@ -137,7 +138,7 @@ class Handler(web.RequestHandler):
 
     async def options(self, *_args: str) -> None:
         """Answer a preflight; needs no rights."""
-        self._received_all = True
+        self._read_enough = True
         self.set_status(204)
         self.set_header("Allow", ", ".join((*self.methods, "OPTIONS")))
         for name, value in self.context.options.cors.preflight(self.origin).items():
@@ -273,7 +274,7 @@ class Handler(web.RequestHandler):
         stream, stopping = self._stream, self.context.state.stopping
         if stream is None:
             return super().finish(chunk)
-        stream.lingers = stopping or (self.declared_body and not self._received_all)
+        stream.lingers = stopping or (self.declared_body and not self._read_enough)
         if stopping and not self._headers_written:
             self.set_header("Connection", "close")
         written = super().finish(chunk)

@@ -21,6 +21,31 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300)
 
 
+class _StorageMetrics:
+    """What is counted of each kind of storage."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.calls = Counter(
+            "waterbutler_storage_calls",
+            "Calls to storages by provider, operation and outcome",
+            ("provider", "operation", "outcome"),
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            "waterbutler_storage_call_seconds",
+            "Duration of calls to storages",
+            ("provider", "operation"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.bytes = Counter(
+            "waterbutler_storage_bytes",
+            "Bytes read from and written to storages",
+            ("provider", "direction"),
+            registry=registry,
+        )
+
+
 class Metrics:
     """The series of one process; with several processes their sum is shown.
 
@@ -29,60 +54,40 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        registry = self.registry = CollectorRegistry()
         self.requests = Counter(
             "waterbutler_requests",
             "Requests by dialect, method, action and status",
             ("dialect", "method", "action", "status"),
-            registry=self.registry,
+            registry=registry,
         )
         self.seconds = Histogram(
             "waterbutler_request_seconds",
             "Duration of requests until their last byte",
             ("dialect", "method", "action"),
             buckets=_SECONDS,
-            registry=self.registry,
+            registry=registry,
         )
         self.active = Gauge(
             "waterbutler_requests_active",
             "Requests that are being served",
-            registry=self.registry,
+            registry=registry,
             multiprocess_mode="livesum",
         )
         self.received = Counter(
-            "waterbutler_received_bytes", "Bytes of request bodies", registry=self.registry
+            "waterbutler_received_bytes", "Bytes of request bodies", registry=registry
         )
-        self.sent = Counter(
-            "waterbutler_sent_bytes", "Bytes of response bodies", registry=self.registry
-        )
-        self.calls = Counter(
-            "waterbutler_storage_calls",
-            "Calls to storages by provider, operation and outcome",
-            ("provider", "operation", "outcome"),
-            registry=self.registry,
-        )
-        self.call_seconds = Histogram(
-            "waterbutler_storage_call_seconds",
-            "Duration of calls to storages",
-            ("provider", "operation"),
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.moved = Counter(
-            "waterbutler_storage_bytes",
-            "Bytes read from and written to storages",
-            ("provider", "direction"),
-            registry=self.registry,
-        )
+        self.sent = Counter("waterbutler_sent_bytes", "Bytes of answers", registry=registry)
+        self._storages = _StorageMetrics(registry)
 
     def operation(self, storage: StorageInfo, operation: str, seconds: float, outcome: str) -> None:
         """See `waterbutler.layers.Observer`."""
-        self.calls.labels(storage.name, operation, outcome).inc()
-        self.call_seconds.labels(storage.name, operation).observe(seconds)
+        self._storages.calls.labels(storage.name, operation, outcome).inc()
+        self._storages.seconds.labels(storage.name, operation).observe(seconds)
 
     def transferred(self, storage: StorageInfo, direction: str, count: int) -> None:
         """See `waterbutler.layers.Observer`."""
-        self.moved.labels(storage.name, direction).inc(count)
+        self._storages.bytes.labels(storage.name, direction).inc(count)
 
     def render(self) -> bytes:
         """Everything in the text format of Prometheus."""

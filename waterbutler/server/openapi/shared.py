@@ -34,10 +34,14 @@ _ERRORS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     416: ("RangeNotSatisfiable", "The range lies outside of the file.", ("Content-Range",)),
     429: ("RateLimited", "Too many requests; try again later.", ("Retry-After",)),
     500: ("InternalError", "This server is at fault or badly configured.", ()),
-    502: ("StorageFault", "The storage answered nonsense, or bytes were damaged.", ()),
+    502: (
+        "StorageFault",
+        "The storage answered nonsense, or bytes were damaged.",
+        ("Retry-After",),
+    ),
     503: ("StorageUnavailable", "The storage cannot be reached now.", ("Retry-After",)),
     504: ("StorageTimeout", "The storage was silent for too long.", ("Retry-After",)),
-    507: ("StorageFull", "The storage has no room left.", ()),
+    507: ("StorageFull", "The storage has no room left.", ("Retry-After",)),
 }
 """For each status the name of its answer, when it comes, and the headers it may carry."""
 
