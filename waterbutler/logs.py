@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import sys
 
+import msgspec
 import structlog
+
+_encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -19,7 +22,7 @@ def configure(level: str, format: str) -> None:
     """
     number = _LEVELS[level]
     as_text = format == "text" or (format == "auto" and sys.stderr.isatty())
-    renderer = structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
+    renderer = structlog.dev.ConsoleRenderer() if as_text else _as_json
     errors = () if as_text else (structlog.processors.format_exc_info,)
     structlog.configure(
         processors=[
@@ -30,9 +33,14 @@ def configure(level: str, format: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
     # Tornado repeats malformed requests in its log, with whatever secrets they hold.
     logging.getLogger("tornado.general").setLevel(logging.ERROR)
     logging.getLogger("tornado.access").setLevel(logging.ERROR)
+
+
+def _as_json(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
+    """An event as a line of JSON; what JSON does not know is shown as Python does."""
+    return _encode(event).decode()

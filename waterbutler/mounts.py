@@ -10,10 +10,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
+import structlog
 
 from waterbutler.core import ANONYMOUS, Grant, Provider
 from waterbutler.layers import Observer, stack
 from waterbutler.plugins import Context, Mount
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler")
 
 
 @dataclass(slots=True)
@@ -39,6 +42,7 @@ class Mounts:
         self._observer = observer
         self._keep = keep
         self._opened: OrderedDict[bytes, _Opened] = OrderedDict()
+        self._digests: dict[tuple[object, ...], tuple[Grant, bytes]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -61,13 +65,13 @@ class Mounts:
         """Close everything."""
         opened, self._opened = self._opened, OrderedDict()
         for storage in opened.values():
-            await storage.provider.aclose()
+            await _close(storage.provider)
         await asyncio.gather(*self._closing)
 
     def _take(self, grant: Grant, resource: str, name: str) -> _Opened:
         factory = self._context.registry.factory(grant.provider)
         user = grant.user if getattr(factory, "per_user", False) else ANONYMOUS
-        key = _key(grant, resource, name, user.id)
+        key = self._key(grant, resource, name, user.id)
         opened = self._opened.get(key)
         if opened is None:
             mount = Mount(
@@ -95,12 +99,36 @@ class Mounts:
                 return
             if opened.users == 0:
                 del self._opened[key]
-                task = asyncio.get_running_loop().create_task(opened.provider.aclose())
+                task = asyncio.get_running_loop().create_task(_close(opened.provider))
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)
 
+    def _key(self, grant: Grant, resource: str, name: str, user: str | None) -> bytes:
+        """The key of a grant; computed once for settings that are handed out again and again.
 
-def _key(grant: Grant, resource: str, name: str, user: str | None) -> bytes:
+        The grant is remembered with it, so the identity of its settings cannot become another's.
+        """
+        same = (
+            *(grant.provider, resource, name, user, grant.read_only),
+            *(id(grant.settings), id(grant.credentials)),
+        )
+        known = self._digests.get(same)
+        if known is None:
+            if len(self._digests) >= self._keep:
+                self._digests.clear()
+            known = self._digests[same] = (grant, _digest(grant, resource, name, user))
+        return known[1]
+
+
+async def _close(provider: Provider) -> None:
+    """Close a storage; one that cannot be closed keeps nobody from closing the others."""
+    try:
+        await provider.aclose()
+    except Exception as error:  # noqa: BLE001 - nobody is left whom it could concern
+        _log.warning("storage not closed", storage=provider.info.label, exc_info=error)
+
+
+def _digest(grant: Grant, resource: str, name: str, user: str | None) -> bytes:
     """A digest, so that no credentials are kept beside the storage that holds them anyway."""
     text = msgspec.json.encode(
         [

@@ -17,7 +17,7 @@ from waterbutler.core import ANONYMOUS, JSON, Identity, User
 from waterbutler.core.errors import InvalidRequest, TooLarge, WaterButlerError
 from waterbutler.server.connection import Stream
 from waterbutler.server.context import ServerContext
-from waterbutler.server.errors import MethodNotAllowed, headers_of, message_of, status_of
+from waterbutler.server.errors import MethodNotAllowed, body_of, headers_of, message_of, status_of
 from waterbutler.server.patience import Patience
 
 SERVER = "WaterButler"
@@ -265,9 +265,9 @@ class Handler(web.RequestHandler):
         """The methods that make sense here, for answers that refuse another one."""
         return self.methods
 
-    def write_failure(self, status: int, message: str, error: BaseException) -> None:  # noqa: ARG002
+    def write_failure(self, status: int, message: str, error: BaseException) -> None:
         """Write the body of an error; dialects with another shape override this."""
-        self.write_json({"code": status, "message": message, "message_long": message}, status)
+        self.write_json(body_of(error, status, message), status)
 
     def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
         """See `tornado.web.RequestHandler.finish`."""
@@ -356,8 +356,7 @@ class Handler(web.RequestHandler):
         metrics = context.metrics
         metrics.active.dec()
         method = self.request.method if self.request.method in self.SUPPORTED_METHODS else "other"
-        metrics.requests.labels(self.dialect, method, self.action, str(status)).inc()
-        metrics.seconds.labels(self.dialect, method, self.action).observe(seconds)
+        metrics.request(self.dialect, method, self.action, status, seconds)
         metrics.received.inc(self.received)
         metrics.sent.inc(self.sent)
         _log.info(

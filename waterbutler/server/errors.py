@@ -7,7 +7,7 @@ from http.client import responses
 
 from tornado import httputil, web
 
-from waterbutler.core import errors
+from waterbutler.core import JSON, errors
 
 STATUS: dict[type[errors.WaterButlerError], int] = {
     errors.InvalidRequest: 400,
@@ -35,6 +35,7 @@ STATUS: dict[type[errors.WaterButlerError], int] = {
     errors.ProviderFault: 502,
     errors.ConfigInvalid: 500,
     errors.Interrupted: 400,
+    errors.Relayed: 502,
 }
 """Every class of the tree has a row; a test walks the tree.
 
@@ -53,6 +54,8 @@ def status_of(error: BaseException) -> int:
     """The status for an error; 500 for what nobody raised on purpose."""
     if isinstance(error, MethodNotAllowed):
         return 405
+    if isinstance(error, errors.Relayed):
+        return error.status
     if isinstance(error, web.HTTPError):
         return error.status_code
     if isinstance(error, httputil.HTTPInputError):
@@ -73,12 +76,18 @@ def message_of(error: BaseException, status: int) -> str:
     return "Internal Server Error" if status == 500 else "The request failed."
 
 
+def body_of(error: BaseException, status: int, message: str) -> dict[str, JSON]:
+    """The JSON object that tells a client of an error; what a host said stands beside it."""
+    relayed = error.body if isinstance(error, errors.Relayed) else {}
+    return {"message_long": message, **relayed, "code": status, "message": message}
+
+
 def headers_of(error: BaseException) -> dict[str, str]:
     """Headers that belong to an error."""
     headers: dict[str, str] = {}
     if isinstance(error, errors.RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.total}"
-    if isinstance(error, errors.Unauthenticated):
+    if status_of(error) == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="waterbutler"'
     if isinstance(error, errors.WaterButlerError) and error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))

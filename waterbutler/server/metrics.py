@@ -79,11 +79,30 @@ class Metrics:
         )
         self.sent = Counter("waterbutler_sent_bytes", "Bytes of answers", registry=registry)
         self._storages = _StorageMetrics(registry)
+        self._request_series: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
+        self._call_series: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
+
+    def request(self, dialect: str, method: str, action: str, status: int, seconds: float) -> None:
+        """A request is over. Looking series up by their labels is slow, so they are kept."""
+        key = (dialect, method, action, str(status))
+        series = self._request_series.get(key)
+        if series is None:
+            requests = self.requests.labels(*key)
+            durations = self.seconds.labels(dialect, method, action)
+            series = self._request_series[key] = (requests, durations)
+        series[0].inc()
+        series[1].observe(seconds)
 
     def operation(self, storage: StorageInfo, operation: str, seconds: float, outcome: str) -> None:
         """See `waterbutler.layers.Observer`."""
-        self._storages.calls.labels(storage.name, operation, outcome).inc()
-        self._storages.seconds.labels(storage.name, operation).observe(seconds)
+        key = (storage.name, operation, outcome)
+        series = self._call_series.get(key)
+        if series is None:
+            calls = self._storages.calls.labels(*key)
+            durations = self._storages.seconds.labels(storage.name, operation)
+            series = self._call_series[key] = (calls, durations)
+        series[0].inc()
+        series[1].observe(seconds)
 
     def transferred(self, storage: StorageInfo, direction: str, count: int) -> None:
         """See `waterbutler.layers.Observer`."""
