@@ -57,7 +57,8 @@ def test_the_examples_of_a_page_do_what_it_says(page, tmp_path):
     outputs = run.stdout.split(MARK + "\n")[:-1]
     assert len(outputs) == len(steps), run.stderr
     for (command, shown), output in zip(steps, outputs, strict=True):
-        assert re.fullmatch(pattern(shown.rstrip()), output.rstrip()), f"{command}\nshown:\n{shown}\nseen:\n{output}"
+        same = re.fullmatch(pattern(shown.rstrip()), output.rstrip())
+        assert same, f"{command}\nshown:\n{shown}\nseen:\n{output}"
 
 
 def test_the_table_of_settings_is_up_to_date():

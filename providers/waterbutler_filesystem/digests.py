@@ -118,28 +118,50 @@ def names_below(folder: Folder) -> str:
     return f"{BY_NAME}/{folder.fd}/"
 
 
-def expect(fd: int, hashes: dict[str, str], changed: int) -> None:
-    """Remember the hashes of a file that is complete and gets its name at about ``changed``."""
-    _write(fd, _record(os.fstat(fd), hashes, changed))
+def expect(fd: int, hashes: dict[str, str], changed: int) -> os.stat_result:
+    """Remember the hashes of a file that is complete and gets its name at about ``changed``.
+
+    Returns:
+        What the file looks like while nobody else can reach it, for `remember`.
+    """
+    info = os.fstat(fd)
+    _write(fd, _record(info, hashes, changed))
+    return info
 
 
-def remember(fd: int, hashes: dict[str, str]) -> tuple[os.stat_result, Record]:
-    """Remember the hashes of a file whose content and name are settled.
+def remember(
+    fd: int, hashes: dict[str, str], seen: os.stat_result
+) -> tuple[os.stat_result, Record | None]:
+    """Remember the hashes of a file that has its name.
+
+    Args:
+        fd: The file.
+        hashes: Its hashes.
+        seen: What it looked like when it had these hashes. From then on others may have written
+            to it; then there is nothing to remember.
 
     Returns:
         What the file looks like now, and what is known of it.
     """
     for _ in range(_ATTEMPTS):
         info = os.fstat(fd)
+        if not _same_content(info, seen):
+            return info, None
         known = _read(fd)
         if known is not None and known.holds(info) and known.hashes == hashes:
             return info, known
         if not _write(fd, _record(info, hashes, info.st_ctime_ns)):
             break
     info = os.fstat(fd)
+    if not _same_content(info, seen):
+        return info, None
     record = msgspec.structs.replace(_record(info, hashes, info.st_ctime_ns), durable=False)
     _memory.put(info, record)
     return info, record
+
+
+def _same_content(info: os.stat_result, seen: os.stat_result) -> bool:
+    return (info.st_size, info.st_mtime_ns) == (seen.st_size, seen.st_mtime_ns)
 
 
 def _record(info: os.stat_result, hashes: dict[str, str], changed: int) -> Record:

@@ -11,7 +11,7 @@ from typing import Self
 from waterbutler.core import Entry, Path, WriteMode
 from waterbutler.core.errors import AlreadyExists, Corrupted, NotFound, SamePlace, Unsupported
 from waterbutler_filesystem.confined import Folder, identity, is_below
-from waterbutler_filesystem.digests import Record, recall, remember
+from waterbutler_filesystem.digests import recall, remember
 from waterbutler_filesystem.entries import file_entry, occupant, require
 from waterbutler_filesystem.journal import Pending
 from waterbutler_filesystem.names import is_reserved, known_path, stored_path
@@ -81,17 +81,16 @@ class Transfer:
 
     def move(self) -> Entry:
         """Rename; what is known of a file's content is kept."""
-        kept: Record | None = None
-        fd = -1
-        if not self._path.is_folder:
-            fd, kept = self._open_moved()
+        fd = -1 if self._path.is_folder else self._open_moved()
         try:
+            kept = self._info if fd < 0 else os.fstat(fd)
+            record = None if fd < 0 else recall(fd, kept)
             self._rename()
             if self._sync:
                 self._target.sync()
                 self._source.sync()
-            if kept is not None:
-                return file_entry(self._path, *remember(fd, kept.hashes))
+            if record is not None:
+                return file_entry(self._path, *remember(fd, record.hashes, kept))
             return self._result()
         finally:
             if fd >= 0:
@@ -107,6 +106,7 @@ class Transfer:
                 if self._sync:
                     os.fsync(file.fd)
                 stop.check()
+                seen = os.fstat(file.fd)
                 try:
                     file.publish(self._target, self._new, self._mode)
                 except FileExistsError:
@@ -114,7 +114,7 @@ class Transfer:
                 if self._sync:
                     self._target.sync()
                 if hashes is not None:
-                    return file_entry(self._path, *remember(file.fd, hashes))
+                    return file_entry(self._path, *remember(file.fd, hashes, seen))
                 return file_entry(self._path, os.fstat(file.fd), None)
             finally:
                 file.discard()
@@ -191,13 +191,12 @@ class Transfer:
         if self._info.st_nlink > 1 and old != new:
             os.unlink(self._old, dir_fd=self._source.fd)
 
-    def _open_moved(self) -> tuple[int, Record | None]:
-        """The file that will be moved, to keep what is known of it; none that may not be read."""
+    def _open_moved(self) -> int:
+        """The file that will be moved, to keep what is known of it; -1 if it may not be read."""
         try:
-            fd = self._source.open_file(self._old)
+            return self._source.open_file(self._old)
         except PermissionError:
-            return -1, None
-        return fd, recall(fd, os.fstat(fd))
+            return -1
 
     def _result(self) -> Entry:
         entry = occupant(self._target, self._new, self._path)
@@ -241,8 +240,11 @@ def copy_content(source: int, copy: int, stop: Stop) -> dict[str, str] | None:
                 raise
             step = _copy_block
             continue
-        if not done:
+        if not done and step is _copy_block:
             break
+        if not done:
+            # Some filesystems say so instead of refusing.
+            step = _copy_block
         left -= done
     after = os.fstat(source)
     same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
@@ -326,7 +328,7 @@ def _copy_into(here: Folder, there: Folder, name: bytes, stop: Stop) -> None:
         try:
             hashes = copy_content(source, copy, stop)
             if hashes is not None:
-                remember(copy, hashes)
+                remember(copy, hashes, os.fstat(copy))
         finally:
             os.close(copy)
     finally:

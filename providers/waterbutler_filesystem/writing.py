@@ -96,9 +96,9 @@ class Upload:
                 self._name_it(file, folder)
                 return file_entry(self._path, os.fstat(file.fd), None)
             hashes = {"md5": self._md5.hexdigest(), "sha256": self._sha256.hexdigest()}
-            expect(file.fd, hashes, time.time_ns())
+            seen = expect(file.fd, hashes, time.time_ns())
             self._name_it(file, folder)
-            return file_entry(self._path, *remember(file.fd, hashes))
+            return file_entry(self._path, *remember(file.fd, hashes, seen))
 
     def _name_it(self, file: Temporary, folder: Folder) -> None:
         try:

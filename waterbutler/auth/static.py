@@ -39,11 +39,23 @@ class StaticHandler:
     pages. ``view_only`` keys add the right to read.
 
     Tokens are compared as SHA-256 digests; the tokens themselves are not kept.
+
+    Args:
+        accounts: The users.
+        resources: The resources.
+        sessions: Checks session cookies.
+        passes_on: Leave requests for other resources, with whatever they show, to the next handler.
     """
 
     def __init__(
-        self, accounts: Iterable[Account], resources: Iterable[Resource], sessions: Sessions
+        self,
+        accounts: Iterable[Account],
+        resources: Iterable[Resource],
+        sessions: Sessions,
+        *,
+        passes_on: bool = False,
     ) -> None:
+        self._passes_on = passes_on
         self._accounts = {account.id: account for account in accounts}
         self._by_digest = {account.token_sha256: account for account in self._accounts.values()}
         self._resources = {resource.id: resource for resource in resources}
@@ -51,6 +63,8 @@ class StaticHandler:
 
     async def authorize(self, request: AccessRequest) -> Grant | None:
         """See `AuthHandler.authorize`."""
+        if self._passes_on and request.resource not in self._resources:
+            return None
         caller = self._caller(request.identity)
         resource, mount = self._find(request.resource, request.provider)
         if not self._may(caller, resource, write=request.action.writes):
@@ -68,6 +82,7 @@ class StaticHandler:
             writable=not mount.read_only and self._may(caller, resource, write=True),
             redirect=mount.redirect,
             read_only=mount.read_only,
+            view_only=request.identity.view_only,
         )
 
     async def identify(self, identity: Identity) -> User | None:

@@ -131,10 +131,10 @@ class Provider(ABC):
         """Store a file in one step.
 
         Nobody sees the file before it is complete. If the body fails, is cut, or the call is
-        cancelled, everything is as it was before and nothing is left behind, and the body's own error is
-        raised. The body is complete only when its iteration has ended, also when its size is known:
-        its last step may still refuse it. It is consumed but not closed: that stays with the
-        caller.
+        cancelled, everything is as it was before, nothing is left behind, and the body's own error
+        is raised. The body is complete only when its iteration has ended, also when its size is
+        known: its last step may still refuse it. It is consumed but not closed: that stays with
+        the caller.
 
         Returns:
             The new file, with the hashes that ``capabilities.hashes`` promises.
@@ -173,7 +173,7 @@ class Provider(ABC):
         """Copy a file or a whole folder into this storage without moving bytes through us.
 
         Asked of the destination, because it must be able to reach the source. ``source`` may be
-        wrapped: use `unwrapped`.
+        wrapped: use `unwrapped`. A file that cannot be copied leaves nothing behind.
 
         Args:
             source: The storage to copy from, perhaps this one.

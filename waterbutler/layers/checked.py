@@ -28,6 +28,19 @@ from waterbutler.core.errors import (
 from waterbutler.layers.base import Layer
 
 
+class _Limit:
+    """A `Sink` that stops a body whose size was not known when it gets too large."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._seen = 0
+
+    async def feed(self, chunk: bytes) -> None:
+        """Count the next chunk."""
+        self._seen += len(chunk)
+        _refuse_more(self._limit, self._seen)
+
+
 class Checked(Layer):
     """Innermost layer: no storage is asked for what it does not declare, and none may lie.
 
@@ -49,8 +62,9 @@ class Checked(Layer):
         if range is not None and not self.capabilities.ranged_read:
             return await self._cut(path, range, version)
         content = await self.inner.read(path, range=range, version=version)
-        if content.span is not None and content.body.size is None:
-            content.body.size = content.span.length
+        if content.body.size is None:
+            span = content.span
+            content.body.size = content.entry.size if span is None else span.length
         return content
 
     async def write(
@@ -68,8 +82,9 @@ class Checked(Layer):
         limit = self.capabilities.max_file_size
         if body.size is None and not self.capabilities.unknown_size:
             raise LengthRequired("This storage must know the size of a file beforehand.")
-        if limit is not None and (body.size or 0) > limit:
-            raise TooLarge(f"This storage takes files of at most {limit} bytes.")
+        if limit is not None:
+            _refuse_more(limit, body.size or 0)
+            body.tee(_Limit(limit))
         entry = await self.inner.write(path, body, mode=mode, content_type=content_type)
         taken = body.sent if body.size is None else body.size
         if body.sent != taken or (entry.size is not None and entry.size != taken):
@@ -171,3 +186,8 @@ class Checked(Layer):
 
         body = ByteStream(chunks(), size=span.length, close=content.body.aclose)
         return Content(body, content.entry, span)
+
+
+def _refuse_more(limit: int, size: int) -> None:
+    if size > limit:
+        raise TooLarge(f"This storage takes files of at most {limit} bytes.")

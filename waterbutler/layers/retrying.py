@@ -16,6 +16,7 @@ from waterbutler.core import (
     Entry,
     Path,
     Provider,
+    Version,
     WriteMode,
 )
 from waterbutler.core.errors import WaterButlerError
@@ -49,9 +50,10 @@ class RetryPolicy:
 class Retrying(Layer):
     """Outermost layer: repeats calls that failed with a temporary error.
 
-    Reads are repeated until their first byte was handed out, listings until their first entry.
-    A write is repeated only if its body was not touched or can be replayed. Deleting, moving and
-    copying are not repeated: a lost answer does not say whether it happened.
+    Opening a file is repeated, reading its bytes is not. Listings are repeated until their first
+    entry was handed out. A write is repeated only if its body was not touched or can be replayed.
+    Deleting, moving, copying and making folders are not repeated: a lost answer does not say
+    whether it happened.
     """
 
     def __init__(self, inner: Provider, policy: RetryPolicy) -> None:
@@ -62,21 +64,9 @@ class Retrying(Layer):
         """See `Provider.stat`."""
         return await self._repeat(lambda: self.inner.stat(path, version=version))
 
-    async def list(self, path: Path) -> AsyncIterator[Entry]:
+    def list(self, path: Path) -> AsyncIterator[Entry]:
         """See `Provider.list`."""
-        tried = 0
-        started = False
-        while True:
-            tried += 1
-            try:
-                async for entry in self.inner.list(path):
-                    started = True
-                    yield entry
-                return
-            except WaterButlerError as error:
-                if started:
-                    raise
-                await self._pause(error, tried)
+        return self._repeat_until_first(lambda: self.inner.list(path))
 
     async def read(
         self, path: Path, *, range: ByteRange | None = None, version: str | None = None
@@ -114,6 +104,10 @@ class Retrying(Layer):
             if current is not body:
                 await current.aclose()
 
+    def versions(self, path: Path) -> AsyncIterator[Version]:
+        """See `Provider.versions`."""
+        return self._repeat_until_first(lambda: self.inner.versions(path))
+
     async def sign(
         self,
         path: Path,
@@ -134,6 +128,26 @@ class Retrying(Layer):
     async def locate(self, wire: Path) -> Path:
         """See `Provider.locate`."""
         return await self._repeat(lambda: self.inner.locate(wire))
+
+    async def _repeat_until_first(self, call: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
+        tried = 0
+        started = False
+        while True:
+            tried += 1
+            items = call()
+            try:
+                async for item in items:
+                    started = True
+                    yield item
+                return
+            except WaterButlerError as error:
+                if started:
+                    raise
+                await self._pause(error, tried)
+            finally:
+                aclose = getattr(items, "aclose", None)
+                if aclose is not None:
+                    await aclose()
 
     async def _repeat(self, call: Callable[[], Awaitable[T]]) -> T:
         tried = 0

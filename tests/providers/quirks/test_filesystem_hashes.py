@@ -9,7 +9,13 @@ import msgspec
 import pytest
 
 from waterbutler.core import ROOT, ByteStream, Path, WriteMode
-from waterbutler_filesystem import FilesystemProvider, FilesystemSettings, digests
+from waterbutler_filesystem import (
+    FilesystemProvider,
+    FilesystemSettings,
+    digests,
+    temporary,
+    transfer,
+)
 
 FILE = Path.parse("/file")
 DATA = b"some content"
@@ -121,6 +127,34 @@ async def test_changes_from_outside_are_noticed(provider, store, tmp_path, chang
     etag, hashes = await facts(provider)
     assert hashes == {}
     assert etag != entry.etag
+
+
+@pytest.mark.parametrize("verb", ["write", "copy", "move"])
+async def test_a_change_in_the_last_moment_is_noticed(provider, store, tmp_path, monkeypatch, verb):
+    """Who writes to a file as soon as it has its name does not get the old hashes."""
+    target = ROOT.child("target")
+    await write(provider)
+
+    def and_then_change(real):
+        def naming(*args, **kwargs):
+            result = real(*args, **kwargs)
+            with (tmp_path / "target").open("ab") as file:
+                file.write(b"more")
+            return result
+
+        return naming
+
+    publish = temporary.Temporary.publish
+    monkeypatch.setattr(temporary.Temporary, "publish", and_then_change(publish))
+    monkeypatch.setattr(transfer.Transfer, "_rename", and_then_change(transfer.Transfer._rename))
+    if verb == "write":
+        entry = await write(provider, path=target)
+    elif verb == "copy":
+        entry = await provider.copy_from(provider, FILE, target)
+    else:
+        entry = await provider.move_from(provider, FILE, target)
+    assert entry.hashes == {}
+    assert (await facts(provider, target))[1] == {}
 
 
 async def test_a_copy_from_outside_is_another_file(provider, store, tmp_path):
@@ -243,7 +277,7 @@ def test_memory_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(digests, "_memory", memory)
     for number in range(5):
         with (tmp_path / f"{number}").open("wb") as file:
-            digests.remember(file.fileno(), HASHES)
+            digests.remember(file.fileno(), HASHES, os.fstat(file.fileno()))
     assert len(memory._records) == 3
     known = [digests._memory.get((tmp_path / f"{number}").stat()) for number in range(5)]
     assert [record is not None for record in known] == [False, False, True, True, True]

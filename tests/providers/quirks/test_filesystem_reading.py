@@ -203,6 +203,21 @@ async def test_nothing_stays_open_after_operations_that_fail(provider, tmp_path)
     assert await nothing_open(tmp_path)
 
 
+@pytest.mark.parametrize("seconds", [-(1 << 34), 0, 1 << 33, 1 << 40])
+async def test_times_that_are_no_dates(provider, tmp_path, seconds):
+    """A file with a strange time can be described; where it is no date there is none."""
+    (tmp_path / "file").write_bytes(b"data")
+    try:
+        os.utime(tmp_path / "file", (seconds, seconds))
+    except OverflowError:
+        pytest.skip("the system has no such time")
+    stored = (tmp_path / "file").stat().st_mtime
+    [listed] = [entry async for entry in provider.list(ROOT)]
+    assert listed.modified == (await provider.stat(FILE)).modified
+    if listed.modified is not None:
+        assert listed.modified.timestamp() == stored
+
+
 def test_a_handle_is_not_closed_under_a_thread():
     """Closing waits, without blocking, until the thread inside is done."""
     released = []

@@ -27,10 +27,12 @@ from waterbutler_filesystem import (
     journal,
     renaming,
     temporary,
+    transfer,
     writing,
 )
 from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.failures import translated
+from waterbutler_filesystem.threads import Stop
 
 FILE = Path.parse("/file")
 LARGE = 3 << 20
@@ -372,6 +374,64 @@ async def test_what_is_alive_is_not_swept(tmp_path, monkeypatch):
     resume.set()
     assert (await writing_it).size == LARGE + 3
     assert visible(tmp_path) == ["file"]
+
+
+async def test_a_folder_that_was_being_copied_is_swept(tmp_path):
+    """An unfinished copy of a folder goes as a whole, wherever it is."""
+    (tmp_path / "folder").mkdir()
+    top = Folder(os.open(tmp_path, os.O_RDONLY))
+    pending = journal.Pending(top, [b"folder"])
+    copy = tmp_path / "folder" / os.fsdecode(pending.name)
+    (copy / "sub").mkdir(parents=True)
+    (copy / "sub" / "file").write_bytes(b"data")
+    assert journal.sweep(top, Stop()) == 0
+    pending.abandon()
+    assert journal.sweep(top, Stop()) == 1
+    assert visible(tmp_path) == ["folder"]
+    top.close()
+
+
+async def test_a_sweep_that_is_faster_than_the_lock(tmp_path, monkeypatch):
+    """A note that was swept before it was locked is made again."""
+    top = Folder(os.open(tmp_path, os.O_RDONLY))
+    real, calls = journal._lock, []
+
+    def slow(fd):
+        calls.append(fd)
+        if len(calls) == 1:
+            [note] = (tmp_path / ".waterbutler").iterdir()
+            note.unlink()
+        return real(fd)
+
+    monkeypatch.setattr(journal, "_lock", slow)
+    pending = journal.Pending(top, [])
+    assert len(calls) == 2
+    assert len(list((tmp_path / ".waterbutler").iterdir())) == 1
+    pending.end()
+    assert list((tmp_path / ".waterbutler").iterdir()) == []
+    top.close()
+
+
+async def test_without_waiting_for_the_disk(tmp_path, monkeypatch):
+    """With ``fsync`` off nothing waits for it, and all works the same."""
+
+    def waiting(*_args):
+        raise AssertionError
+
+    monkeypatch.setattr(os, "fsync", waiting)
+    monkeypatch.setattr(transfer, "sync_filesystem", waiting)
+    provider = opened(tmp_path, fsync=False)
+    folder = Path.parse("/folder/")
+    await provider.make_folder(folder)
+    await write(provider, path=folder.child("file"))
+    await write(provider, b"new", path=folder.child("file"))
+    await provider.copy_from(provider, folder, Path.parse("/copy/"))
+    await provider.move_from(provider, folder.child("file"), FILE)
+    await provider.copy_from(provider, FILE, ROOT.child("file copy"))
+    await provider.delete(FILE)
+    assert visible(tmp_path) == ["copy", "copy/file", "file copy", "folder"]
+    await provider.delete(ROOT)
+    assert visible(tmp_path) == []
 
 
 async def test_old_names_are_swept_where_there_are_no_locks(tmp_path, monkeypatch):
