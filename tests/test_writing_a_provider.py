@@ -22,6 +22,8 @@ PROJECT = Path(__file__).parent.parent / "docs" / "examples" / "waterbutler-zip"
 class TestZipProvider(ProviderContract):
     """An archive keeps the contract; it is filled before it is read."""
 
+    capabilities = ZipProvider.capabilities
+
     @pytest.fixture
     def provider(self, tmp_path: Path) -> Provider:
         archive = tmp_path / "archive.zip"

@@ -14,6 +14,7 @@ def opened(folder: Path) -> FilesystemProvider:
 
 
 class TestFilesystem(ProviderContract):
+    capabilities = FilesystemProvider.capabilities
     large_size = 3 << 20
 
     @pytest.fixture

@@ -9,6 +9,8 @@ from waterbutler.testing.memory import MemoryProvider
 class TestMemory(ProviderContract):
     """The reference implementation."""
 
+    capabilities = MemoryProvider.capabilities
+
     @pytest.fixture
     def provider(self):
         return MemoryProvider()

@@ -17,6 +17,7 @@ _spec.loader.exec_module(flat)
 class TestFlat(ProviderContract):
     """Keys without folders."""
 
+    capabilities = flat.FlatProvider.capabilities
     page_entries = 90
     large_size = 1 << 18
 
@@ -49,6 +50,7 @@ class ReadOnly(MemoryProvider):
 class TestReadOnly(ProviderContract):
     """What cannot be written to is filled by other means."""
 
+    capabilities = ReadOnly.capabilities
     large_size = 1 << 18
 
     @pytest.fixture

@@ -39,8 +39,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.async_test_timeout = max(config.option.async_test_timeout, TIMEOUT)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every coroutine test, so that it runs on the ``io_loop`` fixture."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark coroutine tests for the ``io_loop`` fixture; leave out what concerns no storage here.
+
+    A contract class that says ``capabilities`` has only the tests that these call for.
+    """
+    concerned, left_out = [], []
+    for item in items:
+        declared = getattr(getattr(item, "cls", None), "capabilities", None)
+        fits = declared is None or misfit(item, declared) is None
+        (concerned if fits else left_out).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = concerned
     for item in items:
         if (
             isinstance(item, pytest.Function)
@@ -52,11 +63,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def gate(node: pytest.Item, capabilities: Capabilities) -> None:
     """Skip the test if its ``needs`` and ``lacks`` markers do not fit what is declared."""
+    reason = misfit(node, capabilities)
+    if reason is not None:
+        pytest.skip(reason)
+
+
+def misfit(node: pytest.Item, capabilities: Capabilities) -> str | None:
+    """Why a test does not concern a storage; ``None`` if it does."""
     for marker in node.iter_markers("needs"):
         for name in marker.args:
             if not getattr(capabilities, name):
-                pytest.skip(f"does not declare {name}")
+                return f"does not declare {name}"
     for marker in node.iter_markers("lacks"):
         for name in marker.args:
             if getattr(capabilities, name):
-                pytest.skip(f"declares {name}")
+                return f"declares {name}"
+    return None

@@ -14,6 +14,7 @@ from waterbutler.core import (
     ROOT,
     ByteRange,
     ByteStream,
+    Capabilities,
     Entry,
     Path,
     Provider,
@@ -43,12 +44,16 @@ MISSING_FOLDER = Path.parse("/missing/")
 class ContractBase:
     """Fixtures to give and settings to override; see `ProviderContract`."""
 
+    capabilities: ClassVar[Capabilities | None] = None
+    """What the storage declares: then tests that do not concern it are not even collected."""
     page_entries: ClassVar[int] = 2500
     """More entries than two pages of the storage's listings hold."""
     large_size: ClassVar[int] = 1 << 20
     """More bytes than the storage takes in one part or keeps in one buffer."""
     unstorable: ClassVar[frozenset[str]] = frozenset()
     """Names that the storage must refuse; all others of the suite must work."""
+    same_content_is_a_version: ClassVar[bool] = True
+    """Whether writing what a file has already makes another version of it."""
 
     @pytest.fixture
     def provider(self) -> Provider:
@@ -80,6 +85,8 @@ class ContractBase:
     ) -> Iterator[None]:
         """Skip what does not concern this storage; close it, and look what it leaves running."""
         try:
+            if self.capabilities is not None:
+                assert provider.capabilities == self.capabilities, "The class declares otherwise."
             gate(request.node, provider.capabilities)
             yield
         finally:

@@ -79,11 +79,12 @@ class Naming(ContractBase):
         assert (await put(provider, path, b"old")).path == path
         assert (await put(provider, path, b"data")).name == name
         assert await listing(provider) == [str(path)]
-        assert (await provider.stat(path)).path == path
+        found = (await provider.stat(path)).path
+        assert found == path
         assert await get(provider, path) == b"data"
         if provider.capabilities.ranged_read:
             assert await get(provider, path, range=ByteRange(1, 2)) == b"at"
-        assert await provider.locate(provider.wire_path(path)) == path
+        assert await provider.locate(provider.wire_path(found)) == path
         await provider.delete(path)
         assert await listing(provider) == []
 

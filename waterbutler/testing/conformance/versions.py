@@ -48,6 +48,8 @@ class Versions(ContractBase):
         texts = [b"one", b"", b"three", b"three"]
         for text in texts:
             await put(provider, FILE, text)
+        if not self.same_content_is_a_version:
+            texts.pop()
         versions = await history(provider, FILE)
         assert len({version.id for version in versions}) == len(texts)
         assert [await get(provider, FILE, version=version.id) for version in versions] == texts[
