@@ -35,6 +35,7 @@ TEST = [
     "types-psutil",
     "types-requests",
 ]
+POSTGRES = ["psycopg[binary]>=3.2"]
 DOCS = ["furo>=2024.8", "myst-parser>=4", "sphinx>=8", "sphinx-copybutton>=0.5"]
 
 setup(
@@ -49,8 +50,11 @@ setup(
     package_dir={name: "providers/" + name.replace(".", "/") for name in PLUGINS},
     package_data={"waterbutler": ["py.typed", "server/web/templates/*", "server/web/static/*"]},
     install_requires=[
+        "PyJWT>=2.13",
+        "SQLAlchemy>=2.1",
         "aiohttp>=3.11",
         "botocore>=1.35",
+        "cryptography>=44",
         "furl>=2.1.4",
         "msgspec>=0.20",
         "prometheus-client>=0.21",
@@ -61,14 +65,16 @@ setup(
         "uvloop>=0.21; sys_platform != 'win32'",
     ],
     extras_require={
-        "test": TEST + DOCS,
+        "test": TEST + POSTGRES + DOCS,
         "docs": DOCS,
-        "dev": [*TEST, *DOCS, "invoke>=2.2"],
+        "postgres": POSTGRES,
+        "dev": [*TEST, *POSTGRES, *DOCS, "invoke>=2.2"],
     },
     entry_points={
         "console_scripts": ["waterbutler = waterbutler.cli.main:main"],
         "waterbutler.providers": [
             "filesystem = waterbutler_filesystem:FilesystemProvider",
+            "osfstorage = waterbutler_osfstorage:OsfStorageProvider",
             "s3 = waterbutler_s3:S3Provider",
         ],
         "pytest11": ["waterbutler = waterbutler.testing.plugin"],

@@ -16,9 +16,17 @@ ROOT = Path(__file__).parent
 PYTHON = sys.executable
 PROVIDERS = {"PYTHONPATH": str(ROOT / "providers")}
 
-TEST_TOOLS = {"chromium": "chromium", "curl": "curl", "unzip": "unzip"}
+TEST_TOOLS = {
+    "ceph": "ceph-common",
+    "ceph-mon": "ceph-mon",
+    "ceph-osd": "ceph-osd",
+    "chromium": "chromium",
+    "curl": "curl",
+    "radosgw": "radosgw",
+    "unzip": "unzip",
+}
 """The commands that tests talk to, and the Debian packages that have them."""
-BENCH_TOOLS = {"wrk": "wrk"}
+BENCH_TOOLS = {"nginx": "nginx-light", "wrk": "wrk"}
 """The same for benchmarks."""
 
 TABLE_START, TABLE_END = "<!-- table of settings -->\n", "<!-- end of the table -->\n"

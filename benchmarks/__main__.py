@@ -1,25 +1,27 @@
-"""``python -m benchmarks [small|memory]``: run the measurements and print them."""
+"""``python -m benchmarks [small|memory|s3]``: run the measurements and print them."""
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks import memory, small
+from benchmarks import memory, s3, small
 
 
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", choices=["small", "memory", []], default=[])
+    parser.add_argument("what", nargs="*", choices=["small", "memory", "s3", []], default=[])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="of each measurement of small")
     parser.add_argument("--size", type=int, default=3072, help="MiB of the large file of memory")
     options = parser.parse_args()
-    wanted = options.what or ["small", "memory"]
+    wanted = options.what or ["small", "memory", "s3"]
     if "small" in wanted:
         show("Requests per second", small.run(options.rounds, options.seconds), "{:10.2f}")
     if "memory" in wanted:
         show("Peak memory of the server, MiB", memory.run(options.size), "{:10.1f}")
+    if "s3" in wanted:
+        show("S3: seconds, ratios, MiB", s3.run(rounds=min(options.rounds, 3)), "{:10.2f}")
 
 
 def show(title: str, values: dict[str, float], form: str) -> None:

@@ -20,17 +20,24 @@ from waterbutler.auth import (
     StaticHandler,
     digest,
 )
+from waterbutler.auth.envelope import EnvelopeKeys
+from waterbutler.auth.osf import OsfExchange, OsfHandler
+from waterbutler.callbacks import CallbackSink, Spool
 from waterbutler.core import ANONYMOUS, Grant
 from waterbutler.core.errors import ConfigInvalid, WaterButlerError
+from waterbutler.events import Events, LogSink
+from waterbutler.host import Host
+from waterbutler.hosting import make_host
 from waterbutler.http import HttpClient
 from waterbutler.mounts import Mounts
 from waterbutler.plugins import Context, Registry
 from waterbutler.server.app import Server, make_application, make_server
 from waterbutler.server.context import ServerContext, ServerOptions
 from waterbutler.server.cors import Cors
+from waterbutler.server.host import host_rules
 from waterbutler.server.metrics import Metrics
 from waterbutler.service import Butler
-from waterbutler.settings import Settings, session_secret
+from waterbutler.settings import OsfSettings, Settings, session_secret
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler")
 
@@ -45,6 +52,8 @@ class Assembly:
     mounts: Mounts
     registry: Registry
     http: HttpClient
+    host: Host
+    callbacks: CallbackSink
 
     async def sweep(self) -> None:
         """Clean up in all configured storages after processes that did not end well."""
@@ -66,8 +75,10 @@ class Assembly:
     async def aclose(self) -> None:
         """Break what is still running, and close all storages."""
         await self.server.close_all_connections()
+        await self.callbacks.aclose()
         await self.mounts.aclose()
         await self.http.aclose()
+        await self.host.aclose()
 
 
 def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
@@ -84,20 +95,38 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
     registry = Registry.from_entry_points()
     data = Path(settings.server.data)
     http = HttpClient()
-    mounts = Mounts(Context(registry=registry, data=data, http=http), metrics)
     secret = session_secret(settings)
     sessions = Sessions(secret, lifetime=settings.server.session_hours * 3600)
-    static = StaticHandler(_accounts(settings), _resources(settings).values(), sessions)
-    auth = AuthChain(_handlers(settings, static))
+    accounts, resources = _accounts(settings), _resources(settings).values()
+    static = StaticHandler(
+        accounts,
+        resources,
+        sessions,
+        passes_on=settings.auth.handlers[-1:] != ["static"],
+    )
+    domain = (url or settings.server.url).rstrip("/")
+    host = make_host(settings, accounts, resources, static, url=domain)
+    shared = Context(
+        registry=registry,
+        data=data,
+        http=http,
+        trees=host.trees,
+        hooks_secret=settings.auth.osf.hmac_secret,
+    )
+    mounts = Mounts(shared, metrics)
+    auth = AuthChain(_handlers(settings, static, http))
     options = ServerOptions(
-        domain=(url or settings.server.url).rstrip("/"),
+        domain=domain,
         cors=Cors.of(settings.server.cors_origins),
         max_upload_size=settings.server.max_upload_bytes,
         redirect_downloads=settings.server.redirect_downloads,
         drain_limit=settings.server.drain_bytes,
         trust_proxy=settings.server.trust_proxy,
+        mfr_url=settings.auth.osf.mfr_url,
         idle_seconds=settings.server.idle_seconds,
     )
+    callbacks = CallbackSink(http, Spool(data / "callbacks.db"), settings.auth.osf.hmac_secret)
+    callbacks.start()
     context = ServerContext(
         butler=Butler(auth, mounts, concurrency=settings.server.transfer_concurrency),
         auth=auth,
@@ -106,9 +135,12 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
         metrics=metrics,
         readiness=_readiness(data),
         accounts=static if "static" in settings.auth.handlers else None,
+        events=Events((LogSink(), callbacks)),
     )
-    server = make_server(make_application(context), options)
-    return Assembly(settings, context, server, mounts, registry, http)
+    rules = host_rules(context, host) if settings.host.serve else ()
+    application = make_application(context, rules, alone=settings.host.alone)
+    server = make_server(application, options)
+    return Assembly(settings, context, server, mounts, registry, http, host, callbacks)
 
 
 def grant_for(mount: MountConfig) -> Grant:
@@ -122,14 +154,26 @@ def grant_for(mount: MountConfig) -> Grant:
     )
 
 
-def _handlers(settings: Settings, static: StaticHandler) -> list[AuthHandler]:
-    known: dict[str, AuthHandler] = {"static": static}
+def _handlers(settings: Settings, static: StaticHandler, http: HttpClient) -> list[AuthHandler]:
+    known: dict[str, Callable[[], AuthHandler]] = {
+        "static": lambda: static,
+        "osf": lambda: OsfHandler(http, _exchange(settings.auth.osf)),
+    }
     missing = [name for name in settings.auth.handlers if name not in known]
     if missing:
         raise ConfigInvalid(
             f"auth.handlers: there is no handler {missing[0]!r}; known: {', '.join(known)}."
         )
-    return [known[name] for name in settings.auth.handlers]
+    return [known[name]() for name in settings.auth.handlers]
+
+
+def _exchange(settings: OsfSettings) -> OsfExchange:
+    keys = EnvelopeKeys.derive(
+        jwe_secret=settings.jwe_secret,
+        jwe_salt=settings.jwe_salt,
+        jwt_secret=settings.jwt_secret,
+    )
+    return OsfExchange(url=settings.url, keys=keys, session_cookie=settings.session_cookie)
 
 
 def _accounts(settings: Settings) -> list[Account]:

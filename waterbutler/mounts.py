@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 import structlog
@@ -17,6 +18,9 @@ from waterbutler.layers import Observer, stack
 from waterbutler.plugins import Context, Mount
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler")
+
+_Who: TypeAlias = tuple[str | None, str | None]
+"""The id of a user, and the key they read with."""
 
 
 @dataclass(slots=True)
@@ -70,8 +74,10 @@ class Mounts:
 
     def _take(self, grant: Grant, resource: str, name: str) -> _Opened:
         factory = self._context.registry.factory(grant.provider)
-        user = grant.user if getattr(factory, "per_user", False) else ANONYMOUS
-        key = self._key(grant, resource, name, user.id)
+        personal: bool = getattr(factory, "per_user", False)
+        user = grant.user if personal else ANONYMOUS
+        view_only = grant.view_only if personal else None
+        key = self._key(grant, resource, name, (user.id, view_only))
         opened = self._opened.get(key)
         if opened is None:
             mount = Mount(
@@ -81,6 +87,7 @@ class Mounts:
                 settings=grant.settings,
                 credentials=grant.credentials,
                 user=user,
+                view_only=view_only,
             )
             provider = stack(
                 factory.open(mount, self._context),
@@ -103,20 +110,20 @@ class Mounts:
                 self._closing.add(task)
                 task.add_done_callback(self._closing.discard)
 
-    def _key(self, grant: Grant, resource: str, name: str, user: str | None) -> bytes:
+    def _key(self, grant: Grant, resource: str, name: str, who: _Who) -> bytes:
         """The key of a grant; computed once for settings that are handed out again and again.
 
         The grant is remembered with it, so the identity of its settings cannot become another's.
         """
         same = (
-            *(grant.provider, resource, name, user, grant.read_only),
+            *(grant.provider, resource, name, who, grant.read_only),
             *(id(grant.settings), id(grant.credentials)),
         )
         known = self._digests.get(same)
         if known is None:
             if len(self._digests) >= self._keep:
                 self._digests.clear()
-            known = self._digests[same] = (grant, _digest(grant, resource, name, user))
+            known = self._digests[same] = (grant, _digest(grant, resource, name, who))
         return known[1]
 
 
@@ -128,7 +135,7 @@ async def _close(provider: Provider) -> None:
         _log.warning("storage not closed", storage=provider.info.label, exc_info=error)
 
 
-def _digest(grant: Grant, resource: str, name: str, user: str | None) -> bytes:
+def _digest(grant: Grant, resource: str, name: str, who: _Who) -> bytes:
     """A digest, so that no credentials are kept beside the storage that holds them anyway."""
     text = msgspec.json.encode(
         [
@@ -138,7 +145,7 @@ def _digest(grant: Grant, resource: str, name: str, user: str | None) -> bytes:
             grant.read_only,
             resource,
             name,
-            user,
+            who,
         ],
         order="deterministic",
     )

@@ -13,6 +13,7 @@ import msgspec
 
 from waterbutler.core import ANONYMOUS, JSON, Capabilities, Provider, User
 from waterbutler.core.errors import ConfigInvalid, NotFound
+from waterbutler.core.filetree import FileTrees
 from waterbutler.http import HttpClient
 
 PROVIDERS = "waterbutler.providers"
@@ -29,11 +30,15 @@ class Context:
         registry: Opens further storages, for providers that stand on another one.
         data: This server's own folder, for state that must outlive the process.
         http: Speaks to other servers; closed by whoever made the context.
+        trees: The embedded host's file trees, where there is one.
+        hooks_secret: Signs what is asked of another host's file trees.
     """
 
     registry: Registry
     data: FsPath
     http: HttpClient = field(default_factory=HttpClient)
+    trees: FileTrees | None = None
+    hooks_secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,8 @@ class Mount:
     settings: Mapping[str, JSON] = field(default_factory=dict)
     credentials: Mapping[str, JSON] = field(default_factory=dict, repr=False)
     user: User = ANONYMOUS
+    view_only: str | None = field(default=None, repr=False)
+    """The key that the user reads with, for providers that act for a user."""
 
     def config(self, kind: type[T]) -> T:
         """The settings as a typed value; keys that it does not know are ignored.

@@ -9,12 +9,13 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
-from xml.etree.ElementTree import Element  # noqa: S405 - only the type
+from xml.etree.ElementTree import Element
 
 from waterbutler.core import ByteStream
 from waterbutler.core.errors import WaterButlerError
 from waterbutler.http import HttpClient, Reply, parse_xml
 from waterbutler_s3.config import Place
+from waterbutler_s3.dialects import Dialect
 from waterbutler_s3.failures import Failure, inside
 from waterbutler_s3.signing import Query, Signer, encoded
 
@@ -97,6 +98,7 @@ class Bucket:
         place: Where the bucket is.
         region: In which region it is supposed to be.
         label: The storage in words, for errors.
+        dialect: What the server can do.
         patience: How long temporary failures are put up with.
     """
 
@@ -107,9 +109,11 @@ class Bucket:
         place: Place,
         region: str,
         label: str,
+        dialect: Dialect,
         patience: Patience | None = None,
     ) -> None:
         self.signer = signer
+        self.dialect = dialect
         self.place = place
         self.label = label
         self.region = region

@@ -11,13 +11,13 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from waterbutler.core.errors import ConfigInvalid
-from waterbutler_s3.dialects import AWS, DIALECTS, Dialect, choose
+from waterbutler_s3.dialects import Dialect, choose
 
 MIB = 1 << 20
 MIN_PART = 5 * MIB
 """The least that all parts but the last must have."""
 
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 _AWS_ITSELF = re.compile(r"s3\.amazonaws\.com|s3[.-]([a-z]{2}(?:-[a-z]+)+-\d+)\.amazonaws\.com")
 _PLAIN_LABEL = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
@@ -102,6 +102,10 @@ class Place:
     bucket: str
     in_host: bool
 
+    def __str__(self) -> str:
+        """What identifies the bucket, whatever its region."""
+        return f"s3://{_without_region(self.host)}{self.base}/{self.bucket}"
+
     def url(self, region: str, key: str) -> str:
         """The address of a key, or of the bucket itself for an empty one, percent-encoded."""
         suffix = ".cn" if region.startswith("cn-") else ""
@@ -137,7 +141,8 @@ def understand(settings: S3Settings, credentials: S3Credentials) -> Setup:
         raise ConfigInvalid("The credentials have only one of access_key and secret_key.")
     prefix = settings.prefix if settings.prefix is not None else id_prefix
     scheme, host, base, region = _endpoint(settings, credentials)
-    dialect = choose(settings.dialect or "", urlsplit(f"//{host}").hostname or "")
+    plain = _without_region(host)
+    dialect = choose(settings.dialect or "", urlsplit(f"//{plain}").hostname or "")
     region = settings.region or region or dialect.region
     if not _REGION.fullmatch(region):
         raise ConfigInvalid("The region cannot be one.")
@@ -173,6 +178,10 @@ def _endpoint(settings: S3Settings, credentials: S3Credentials) -> tuple[str, st
     return parts.scheme, host, quote(parts.path.rstrip("/"), safe="/~%"), ""
 
 
+def _without_region(host: str) -> str:
+    return host.replace("{region}.", "").replace("{cn}", "")
+
+
 def _in_host(style: Style, dialect: Dialect, host: str, bucket: str) -> bool:
     if style == "auto":
         return dialect.bucket_in_host and _PLAIN_LABEL.fullmatch(bucket) is not None
@@ -194,6 +203,3 @@ def _prefix(text: str) -> str:
     if "\0" in prefix or len(prefix.encode(errors="replace")) > 900:
         raise ConfigInvalid("The prefix cannot be one.")
     return f"{prefix}/" if prefix else ""
-
-
-__all__ = ["AWS", "DIALECTS", "Place", "S3Credentials", "S3Settings", "Setup", "understand"]

@@ -21,6 +21,9 @@ class Dialect:
         versions: Whether old versions can be listed and read.
         part_copy: Whether a part of an upload can be copied from an object.
         equal_parts: Whether all parts but the last must have the same size.
+        unusable: Characters that the server takes for others.
+        has_folders: Whether the server has folders of its own: they take names, and stay behind
+            when their last file goes.
     """
 
     hosts: tuple[str, ...] = ()
@@ -30,6 +33,8 @@ class Dialect:
     versions: bool = True
     part_copy: bool = True
     equal_parts: bool = False
+    unusable: str = ""
+    has_folders: bool = False
 
     @property
     def exclusive_create(self) -> bool:
@@ -37,9 +42,8 @@ class Dialect:
         return self.conditional >= {"put", "complete"}
 
 
-AWS = "aws"
 DIALECTS: dict[str, Dialect] = {
-    AWS: Dialect(
+    "aws": Dialect(
         hosts=(".amazonaws.com", ".amazonaws.com.cn"),
         bucket_in_host=True,
         conditional=frozenset({"put", "complete", "copy"}),
@@ -50,7 +54,9 @@ DIALECTS: dict[str, Dialect] = {
         hosts=(".r2.cloudflarestorage.com",), region="auto", versions=False, equal_parts=True
     ),
     "garage": Dialect(region="garage", versions=False),
-    "seaweedfs": Dialect(conditional=frozenset({"put", "complete", "copy"})),
+    "seaweedfs": Dialect(
+        conditional=frozenset({"put", "complete", "copy"}), unusable="\\", has_folders=True
+    ),
     "other": Dialect(),
 }
 

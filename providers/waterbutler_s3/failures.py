@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from xml.etree.ElementTree import Element  # noqa: S405 - only the type
+from xml.etree.ElementTree import Element
 
 from waterbutler.core.errors import (
     Archived,
@@ -68,12 +68,13 @@ _MEANINGS: dict[type[WaterButlerError], tuple[str, tuple[str, ...]]] = {
         "What the storage received is not what was sent.",
         ("BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "IncompleteBody"),
     ),
-    PreconditionFailed: ("The file is not in the state that it should be in.", ("PreconditionFailed",)),
+    PreconditionFailed: (
+        "The file is not in the state that it should be in.",
+        ("PreconditionFailed",),
+    ),
     Unsupported: ("The storage cannot do this.", ("NotImplemented", "XNotImplemented")),
 }
-_TABLE = {
-    code: (kind, message) for kind, (message, codes) in _MEANINGS.items() for code in codes
-}
+_TABLE = {code: (kind, message) for kind, (message, codes) in _MEANINGS.items() for code in codes}
 
 _CONFIGURATION = {
     "NoSuchBucket": "there is no such bucket",
@@ -123,7 +124,8 @@ class Failure:
             root = None
         if root is not None and root.tag == "Error":
             code, region, size = (
-                (root.findtext(name) or "").strip() for name in ("Code", "Region", "ActualObjectSize")
+                (root.findtext(name) or "").strip()
+                for name in ("Code", "Region", "ActualObjectSize")
             )
         region = headers.get("x-amz-bucket-region", "") or region
         total = headers.get("Content-Range", "").rpartition("/")[2] or size

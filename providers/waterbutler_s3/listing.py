@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import unquote_plus
-from xml.etree.ElementTree import Element  # noqa: S405 - only the type
+from xml.etree.ElementTree import Element
 
 from waterbutler.core import Entry, Path
 from waterbutler.core.errors import BadPath, ProviderFault
@@ -58,7 +58,7 @@ class Page:
 
 async def pages(
     bucket: Bucket, prefix: str, *, delimiter: bool = False, size: int = PAGE
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """All keys that begin with ``prefix``, page by page; the first page comes in any case."""
     query = [("list-type", "2"), ("encoding-type", "url"), ("max-keys", str(size))]
     query.append(("prefix", prefix))
@@ -71,7 +71,10 @@ async def pages(
         is_encoded = root.findtext("EncodingType") == "url"
         yield Page(
             [Object.of(item, is_encoded=is_encoded) for item in root.iterfind("Contents")],
-            [_text(item, "Prefix", is_encoded=is_encoded) for item in root.iterfind("CommonPrefixes")],
+            [
+                _text(item, "Prefix", is_encoded=is_encoded)
+                for item in root.iterfind("CommonPrefixes")
+            ],
         )
         if root.findtext("IsTruncated") != "true":
             return
@@ -80,7 +83,7 @@ async def pages(
             raise ProviderFault(f"{bucket.label} does not come to the end of a listing.")
 
 
-async def versions(bucket: Bucket, key: str, *, size: int = PAGE) -> AsyncIterator[Object]:
+async def versions(bucket: Bucket, key: str, *, size: int = PAGE) -> AsyncGenerator[Object, None]:
     """The versions of one key, newest first, and the marks of its deletions between them."""
     query = [("versions", ""), ("encoding-type", "url"), ("max-keys", str(size)), ("prefix", key)]
     marker: list[tuple[str, str]] = []
@@ -107,9 +110,9 @@ async def versions(bucket: Bucket, key: str, *, size: int = PAGE) -> AsyncIterat
 
 async def has_any(bucket: Bucket, prefix: str, *, path: str | None = None) -> bool:
     """Whether any key begins with ``prefix``."""
-    query = [("list-type", "2"), ("max-keys", "1"), ("prefix", prefix)]
-    _, root = await bucket.call("GET", query=query, path=path)
-    return root is not None and root.find("Contents") is not None
+    query = [("list-type", "2"), ("encoding-type", "url"), ("max-keys", "1"), ("prefix", prefix)]
+    root = await _page(bucket, query, "ListBucketResult", path=path)
+    return root.find("Contents") is not None
 
 
 def child(folder: Path, prefix: str, key: str) -> Path | None:
@@ -123,10 +126,15 @@ def child(folder: Path, prefix: str, key: str) -> Path | None:
 
 
 async def _page(
-    bucket: Bucket, query: list[tuple[str, str]], document: str, *, again: bool
+    bucket: Bucket,
+    query: list[tuple[str, str]],
+    document: str,
+    *,
+    again: bool = False,
+    path: str | None = None,
 ) -> Element:
     async def ask() -> Element:
-        _, root = await bucket.call("GET", query=query)
+        _, root = await bucket.call("GET", query=query, path=path)
         if root is None or root.tag != document:
             raise ProviderFault(f"{bucket.label} does not list as S3 does.")
         return root

@@ -177,5 +177,3 @@ async def finished(step: Awaitable[T]) -> T:
         task.cancelled() or task.exception()
         raise cancelled
     return task.result()
-
-

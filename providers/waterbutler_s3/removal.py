@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
-from xml.etree.ElementTree import Element  # noqa: S405 - only the type
+from collections.abc import Iterable, Sequence, Set
+from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape  # only writes
 
 from waterbutler.core.errors import NotFound, ProviderFault, WaterButlerError
@@ -29,11 +29,32 @@ async def delete_below(bucket: Bucket, prefix: str, *, spare: str | None = None)
         How many there were.
     """
     count = 0
+    folders: set[str] = set()
     async for page in pages(bucket, prefix):
         keys = [found.key for found in page.objects if found.key != spare]
         await delete_keys(bucket, keys)
+        folders.update(folders_of(keys, prefix))
         count += len(keys)
+    await delete_folders(bucket, {folder for folder in folders if folder != spare})
     return count
+
+
+def folders_of(keys: Iterable[str], prefix: str) -> set[str]:
+    """The folders that the keys are in, from the one that ``prefix`` names downwards."""
+    folders: set[str] = set()
+    for key in keys:
+        end = key.rfind("/") + 1
+        while end and end >= len(prefix) and key[:end] not in folders:
+            folders.add(key[:end])
+            end = key.rfind("/", 0, end - 1) + 1
+    return folders
+
+
+async def delete_folders(bucket: Bucket, folders: Set[str]) -> None:
+    """Delete what is left of empty folders, on servers that have folders of their own."""
+    if bucket.dialect.has_folders:
+        for folder in sorted(folders, key=len, reverse=True):
+            await delete_key(bucket, folder)
 
 
 async def delete_keys(bucket: Bucket, keys: Sequence[str]) -> None:

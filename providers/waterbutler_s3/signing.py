@@ -85,4 +85,6 @@ class _Auth(S3SigV4Auth):  # type: ignore[misc]
 
 def encoded(query: Query) -> str:
     """A query as it is signed and sent."""
-    return "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in query)
+    return "&".join(
+        f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in query
+    )

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path as FsPath
 
+from tests.providers.s3_support import opened
+from tests.servers.s3 import seaweedfs
 from tests.testing.flat import FlatProvider
 from waterbutler.core import Provider
+from waterbutler.http import HttpClient
 from waterbutler.plugins import Context, Mount, Registry
 from waterbutler.testing.faults import FlakyProvider
 from waterbutler.testing.memory import MemoryProvider
@@ -42,6 +45,13 @@ def filesystem(folder: FsPath) -> Provider:
     return FilesystemProvider.open(Mount(provider="filesystem", settings=settings), context)
 
 
+def s3(_: FsPath) -> Provider:
+    http = HttpClient()
+    storage = opened(seaweedfs(), http)
+    storage.aclose = http.aclose
+    return storage
+
+
 STORAGES: dict[str, Callable[[FsPath], Provider]] = {
     "memory": lambda _: MemoryProvider(),
     "filesystem": filesystem,
@@ -49,3 +59,5 @@ STORAGES: dict[str, Callable[[FsPath], Provider]] = {
     "flat": lambda _: FlatProvider(),
 }
 """Each makes an empty storage of its own; it may use the folder that it is given."""
+SERVED: dict[str, Callable[[FsPath], Provider]] = {"s3": s3}
+"""The same for storages on servers, which take longer: not all pairs are tried with them."""

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from tests.engine.support import TREE, below, exists, fill, path, snapshot
-from tests.matrix.storages import STORAGES
+from tests.matrix.storages import SERVED, STORAGES
 from waterbutler.core import Conflict
 from waterbutler.core.errors import AlreadyExists
 from waterbutler.engine.archive import zip_folder
@@ -29,7 +29,13 @@ THERE = {
 }
 WHAT = {"file": "/file.txt", "tree": "/t/", "empty file": "/nothing", "empty folder": "/hollow/"}
 
-PAIRS = [*itertools.product(STORAGES, STORAGES), *((name, None) for name in STORAGES)]
+ALL = STORAGES | SERVED
+PAIRS = [
+    *itertools.product(STORAGES, STORAGES),
+    *itertools.product(SERVED, ["memory", "filesystem"]),
+    *itertools.product(["memory", "filesystem"], SERVED),
+    *((name, None) for name in ALL),
+]
 """``None`` is the source itself."""
 
 
@@ -39,16 +45,21 @@ def pair(request, tmp_path, io_loop):
     folders = [tmp_path / "source", tmp_path / "dest"]
     for folder in folders:
         folder.mkdir()
-    source = STORAGES[names[0]](folders[0])
-    dest = source if names[1] is None else STORAGES[names[1]](folders[1])
+    source = ALL[names[0]](folders[0])
+    dest = source if names[1] is None else ALL[names[1]](folders[1])
     yield source, dest
     for storage in {source, dest}:
         io_loop.run_sync(storage.aclose)
 
 
+def keeps_folders(provider):
+    """Whether folders stay that were made, with nothing in them."""
+    return provider.capabilities.empty_folders or provider.capabilities.make_folder
+
+
 def kept(tree, provider):
-    """``tree`` as the storage can keep it: folders only with something in them."""
-    if provider.capabilities.empty_folders:
+    """``tree`` as the storage can keep it: perhaps folders only with something in them."""
+    if keeps_folders(provider):
         return tree
     names = [name for name in tree if tree[name] is not None]
     return {
@@ -81,7 +92,7 @@ async def test_a_pair(pair, transfer, what, taken, conflict):
     """The destination has the source's content, and the source what it should still have."""
     source, dest = pair
     here = WHAT[what]
-    if what == "empty folder" and not source.capabilities.empty_folders:
+    if what == "empty folder" and not keeps_folders(source):
         pytest.skip("the source cannot have an empty folder")
     to = f"/in{here}"
     there = THERE if taken else {"/in/": None, "/in/other": b"other"}
@@ -114,10 +125,10 @@ async def test_a_pair(pair, transfer, what, taken, conflict):
     assert await snapshot(dest) == kept(after, dest)
 
 
-@pytest.mark.parametrize("name", STORAGES)
+@pytest.mark.parametrize("name", ALL)
 async def test_walking_and_packing(name, tmp_path):
     """Every storage can be walked and packed."""
-    provider = await fill(STORAGES[name](tmp_path), CONTENT)
+    provider = await fill(ALL[name](tmp_path), CONTENT)
     had = kept(CONTENT, provider)
     assert {str(entry.path) async for entry in walk(provider, path("/"))} == set(had)
     async with zip_folder(provider, path("/")) as stream:

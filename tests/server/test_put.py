@@ -325,6 +325,9 @@ async def test_a_length_that_is_no_number(server):
         {"Content-Length": "-4"},
         {"Content-Length": "+4"},
         {"Content-Length": "4_0"},
+        {"Content-Length": "9" * 30},
+        {"Content-Length": "9" * 5000},
+        {"Content-Length": "³"},
     ],
 )
 async def test_a_body_whose_end_is_not_clear(server, headers):

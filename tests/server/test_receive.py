@@ -6,6 +6,7 @@ import io
 import json
 import socket
 import struct
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -93,7 +94,7 @@ async def test_a_client_that_reads_while_it_sends(refusing, reason):
 
 @every_reason
 async def test_a_client_that_asks_before_it_sends(refusing, reason):
-    """With ``Expect: 100-continue`` nothing is sent in vain; a storage that fills up says so later."""
+    """With ``Expect: 100-continue`` nothing is sent in vain; a full storage says so later."""
     target, headers, status = REFUSALS[reason]
     async with refusing.connection() as connection:
         head = {**headers, "Content-Length": str(LARGE), "Expect": "100-continue"}
@@ -261,11 +262,15 @@ async def test_more_than_the_limit_is_not_drained(make_server):
         reply = await connection.receive()
         assert_refused(reply.status, reply.body, 404)
         with pytest.raises(ConnectionError):
-            for _ in range(LARGE // len(PIECE)):
-                await connection.send(PIECE)
-                await asyncio.sleep(0.002)
-                if connection.writer.transport.is_closing():
-                    raise ConnectionError
+            await send_until_it_breaks(connection)
+
+
+async def send_until_it_breaks(connection, piece=PIECE):
+    for _ in range(1000):
+        await connection.send(piece)
+        await asyncio.sleep(0.002)
+        if connection.writer.transport.is_closing():
+            raise ConnectionError
 
 
 # -- clients that leave ----------------------------------------------------------------------------
@@ -332,7 +337,7 @@ async def test_a_client_that_leaves_while_the_storage_stores(server, log):
     go.set()
     await server.context.state.idle()
     assert await server.content("/a.txt") in {None, b"data"}
-    assert [event["event"] for event in log if event["level"] not in {"info"}] == []
+    assert [event["event"] for event in log if event["level"] != "info"] == []
 
 
 async def test_a_client_that_leaves_while_it_is_refused(server, log):
@@ -343,7 +348,7 @@ async def test_a_client_that_leaves_while_it_is_refused(server, log):
         await connection.send(PIECE)
         leave_with_a_reset(connection)
     await server.context.state.idle()
-    assert [event["event"] for event in log if event["level"] not in {"info"}] == []
+    assert [event["event"] for event in log if event["level"] != "info"] == []
 
 
 async def test_a_client_that_leaves_is_logged_as_that(server, log):
@@ -389,7 +394,7 @@ async def test_a_client_that_leaves_during_a_download(server, log):
         await connection.reader.read(10_000)
         leave(connection)
         await server.context.state.idle()
-    assert [event["event"] for event in log if event["level"] not in {"info"}] == []
+    assert [event["event"] for event in log if event["level"] != "info"] == []
 
 
 @pytest.mark.parametrize("target", ["/", "/?zip", "/?sort=name"])
@@ -402,7 +407,163 @@ async def test_a_client_that_leaves_during_a_listing(server, log, target):
     await connection.reader.read(100)
     leave_with_a_reset(connection)
     await server.context.state.idle()
-    assert [event["event"] for event in log if event["level"] not in {"info"}] == []
+    assert [event["event"] for event in log if event["level"] != "info"] == []
+
+
+async def test_a_client_that_leaves_during_a_copy(server, log):
+    """The copy goes on to its end, and a server that stops waits for it."""
+    reached, go = asyncio.Event(), asyncio.Event()
+    copy_from = server.storage.inner.copy_from
+
+    async def slowly(source, at, to, *, mode):
+        reached.set()
+        await go.wait()
+        return await copy_from(source, at, to, mode=mode)
+
+    server.storage.inner.copy_from = slowly
+    await server.have("/a.txt")
+    body = b'{"action": "copy", "path": "/", "rename": "b.txt"}'
+    connection = await server.connect()
+    headers = {**ALICE, "Content-Length": str(len(body))}
+    await connection.start("POST", f"{BASE}/a.txt", headers)
+    await connection.send(body)
+    await reached.wait()
+    leave_with_a_reset(connection)
+    await asyncio.sleep(0.02)
+    idle = asyncio.create_task(server.context.state.idle())
+    await asyncio.sleep(0.02)
+    assert not idle.done()
+    go.set()
+    await idle
+    assert await server.names() == ["/a.txt", "/b.txt"]
+    assert [event["event"] for event in log if event["level"] != "info"] == []
+
+
+@pytest.mark.parametrize("target", ["/a.txt", "/a.txt?meta", "/", "/?zip"])
+async def test_a_client_that_leaves_before_the_storage_answers(server, log, target):
+    """Nobody is left to answer, and that is no error."""
+    reached, go = asyncio.Event(), asyncio.Event()
+    inner = server.storage.inner
+    stat, read, listing = inner.stat, inner.read, inner.list
+
+    async def wait():
+        reached.set()
+        await go.wait()
+
+    async def slow_stat(path, *, version=None):
+        await wait()
+        return await stat(path, version=version)
+
+    async def slow_read(path, *, range=None, version=None):
+        await wait()
+        return await read(path, range=range, version=version)
+
+    async def slow_list(path):
+        await wait()
+        async for entry in listing(path):
+            yield entry
+
+    await server.have("/a.txt")
+    inner.stat, inner.read, inner.list = slow_stat, slow_read, slow_list
+    connection = await server.connect()
+    await connection.start("GET", BASE + target, ALICE)
+    await reached.wait()
+    leave_with_a_reset(connection)
+    await asyncio.sleep(0.02)
+    go.set()
+    await server.context.state.idle()
+    assert [event["event"] for event in log if event["level"] != "info"] == []
+
+
+# -- clients that stand still ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Nobody may stand still for longer than a moment."""
+    monkeypatch.setattr("waterbutler.server.patience.IDLE_SECONDS", 0.08)
+
+
+async def test_an_upload_that_stands_still(server, impatient, log):
+    """Is broken off, and nothing of it stays."""
+    connection = await server.connect()
+    await connection.start("PUT", named("a.txt"), {**ALICE, "Content-Length": "10"})
+    await connection.send(b"half")
+    assert await connection.ended()
+    await server.context.state.idle()
+    assert await server.names() == []
+    assert [event["outcome"] for event in log if event["event"] == "request"] == ["ClientIdle"]
+    connection.reset()
+
+
+async def test_a_refused_body_that_stands_still(server, impatient):
+    """Is not waited for either; the answer was there before."""
+    connection = await server.connect()
+    await connection.start("PUT", f"{BASE}/nothing", {**ALICE, "Content-Length": str(LARGE)})
+    await connection.send(b"half")
+    assert (await connection.receive()).status == 404
+    assert await connection.ended()
+    connection.reset()
+
+
+async def test_a_refused_body_that_keeps_coming(server, impatient):
+    """Slowly, but it does not stand still."""
+    connection = await server.connect()
+    await connection.start("PUT", f"{BASE}/nothing", {**ALICE, "Content-Length": "1000000"})
+    for _ in range(20):
+        await connection.send(b"x" * 50_000)
+        await asyncio.sleep(0.02)
+    assert (await connection.receive()).status == 404
+    assert await connection.ended()
+    connection.reset()
+
+
+async def test_a_download_that_nobody_takes(server, impatient, log):
+    """Is broken off."""
+    await server.have("/big.bin", b"x" * 30_000_000)
+    connection = await server.connect()
+    connection.writer.transport.pause_reading()
+    await connection.start("GET", f"{BASE}/big.bin", ALICE)
+    await asyncio.sleep(0.02)
+    await server.context.state.idle()
+    assert [event["outcome"] for event in log if event["event"] == "request"] == ["ClientIdle"]
+    connection.reset()
+
+
+async def test_a_storage_that_thinks_is_not_a_client_that_stands_still(server, impatient):
+    """The client waits for us, as long as it takes."""
+    write = server.storage.inner.write
+
+    async def slowly(path, body, *, mode, content_type=None):
+        await asyncio.sleep(0.3)
+        return await write(path, body, mode=mode)
+
+    server.storage.inner.write = slowly
+    for size in (10, 3_000_000):
+        reply = await server.put(named(f"{size}.bin"), b"x" * size)
+        assert reply.status == 201
+
+
+async def test_a_client_that_goes_on_sending_for_ever(server, monkeypatch):
+    """After its last answer it is listened to for a while only."""
+    monkeypatch.setattr("waterbutler.server.connection.LINGER_SECONDS", 0.1)
+    connection = await server.connect()
+    await connection.start("FOO", "/", {"Content-Length": str(LARGE)})
+    assert (await connection.receive()).status == 405
+    with pytest.raises(ConnectionError):
+        await send_until_it_breaks(connection, b"x")
+    connection.reset()
+
+
+async def test_a_client_that_does_not_hang_up(server, monkeypatch):
+    """After its last answer its silence is not waited out."""
+    monkeypatch.setattr("waterbutler.server.connection.SILENCE_SECONDS", 0.05)
+    connection = await server.connect()
+    await connection.send(b"nonsense\r\n\r\n")
+    assert (await connection.receive()).status == 400
+    await asyncio.sleep(0.2)
+    assert len(asyncio.all_tasks()) == 1
+    connection.reset()
 
 
 # -- storages that fail during a download ----------------------------------------------------------
@@ -420,7 +581,7 @@ async def test_a_download_that_breaks(server, log, version, known):
         async def vague(path, *, range=None, version=None):
             content = await read(path, range=range, version=version)
             content.body.size = None
-            return content
+            return replace(content, entry=replace(content.entry, size=None))
 
         server.storage.inner.read = vague
     async with server.connection() as connection:
@@ -489,7 +650,7 @@ async def test_a_slow_client_holds_the_storage_back(server):
                 given += 1 << 16
                 yield PIECE[: 1 << 16]
 
-        return Content(ByteStream(chunks()), content.entry)
+        return Content(ByteStream(chunks()), replace(content.entry, size=LARGE))
 
     await server.have("/big.bin", b"x")
     server.storage.inner.read = vague

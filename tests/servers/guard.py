@@ -5,6 +5,7 @@ workers, and must work when a run is killed; so it is this process, which looks 
 still there. Afterwards the server's folder is removed.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -27,14 +28,10 @@ def main() -> None:
     while alive(int(pid)) and process.poll() is None:
         time.sleep(0.3)
     process.terminate()
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(10)
-    except subprocess.TimeoutExpired:
-        pass
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -10,7 +10,9 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from tests.servers.sharing import Started, free_ports, guarded, shared, wait_until
 
@@ -29,9 +31,6 @@ class S3Server:
 
     def client(self, *, secret_key: str = SECRET_KEY):
         """Boto3 as somebody else would use it."""
-        import boto3
-        from botocore.config import Config
-
         return boto3.client(
             "s3",
             endpoint_url=self.url,
@@ -115,6 +114,4 @@ def _make_buckets(server: S3Server) -> None:
                 if attempt == 99:
                     raise
                 time.sleep(0.1)
-    client.put_bucket_versioning(
-        Bucket=BUCKETS[-1], VersioningConfiguration={"Status": "Enabled"}
-    )
+    client.put_bucket_versioning(Bucket=BUCKETS[-1], VersioningConfiguration={"Status": "Enabled"})

@@ -17,6 +17,9 @@ GUARD = Path(__file__).with_name("guard.py")
 PATIENCE = 90.0
 """How many seconds a server has to come up."""
 
+_guards: list[subprocess.Popen[bytes]] = []
+"""Kept, because they outlive what starts them."""
+
 Started = dict[str, str | int]
 
 
@@ -49,7 +52,7 @@ def run_id() -> int:
 def guarded(command: Sequence[str], folder: Path, **environment: str) -> subprocess.Popen[bytes]:
     """Start a server that ends with the run; what it says is in ``log`` in its folder."""
     with (folder / "log").open("wb") as log:
-        return subprocess.Popen(
+        guard = subprocess.Popen(
             [sys.executable, str(GUARD), str(run_id()), str(folder), *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -57,6 +60,8 @@ def guarded(command: Sequence[str], folder: Path, **environment: str) -> subproc
             env={**os.environ, **environment},
             start_new_session=True,
         )
+    _guards.append(guard)
+    return guard
 
 
 def wait_until(ready: Callable[[], bool], guard: subprocess.Popen[bytes], folder: Path) -> None:

@@ -386,6 +386,7 @@ ALIASED = {
     "OSF_AUTH_CONFIG_JWE_SECRET": ("a", lambda s: s.auth.osf.jwe_secret == "a"),
     "OSF_AUTH_CONFIG_JWE_SALT": ("a", lambda s: s.auth.osf.jwe_salt == "a"),
     "OSF_AUTH_CONFIG_JWT_SECRET": ("a", lambda s: s.auth.osf.jwt_secret == "a"),
+    "ANALYTICS_MFR_DOMAIN": ("http://m", lambda s: s.auth.osf.mfr_url == "http://m"),
     "TASKS_CONFIG_BROKER_URL": ("redis://b", lambda s: s.jobs.broker == "redis://b"),
     "TASKS_CONFIG_WAIT_TIMEOUT": ("7", lambda s: s.jobs.wait_seconds == 7),
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "serve": ("waterbutler.cli.serving", "serve"),
+    "host": ("waterbutler.cli.hosting", "host"),
     "check": ("waterbutler.cli.checking", "check"),
     "providers": ("waterbutler.cli.serving", "providers"),
     "settings": ("waterbutler.cli.serving", "settings"),
@@ -83,6 +84,7 @@ def _add_server_commands(commands: Commands) -> None:
     serve.add_argument("--host", metavar="H", help="the address to listen on")
     serve.add_argument("--port", metavar="P", type=_port, help="the port; 0 for any free one")
     serve.add_argument("--workers", metavar="N", type=_count, help="how many processes")
+    _add_host(commands)
     check = _command(
         commands,
         "check",
@@ -94,6 +96,32 @@ def _add_server_commands(commands: Commands) -> None:
     )
     _add_configuration(check)
     check.add_argument("storage", nargs="?", metavar="RESOURCE/PROVIDER", help="only this one")
+
+
+def _add_host(commands: Commands) -> None:
+    host = _command(
+        commands,
+        "host",
+        "start only the embedded host, or look after it",
+        "Start the embedded host alone: what an OSF-like application is to other servers, under"
+        " /host/. Users, resources and quotas stand in the configuration file. Or show how much"
+        " each resource holds (usage), or the blobs that no file needs any more (blobs), and"
+        " remove them with --remove while no upload is running. Do that only if no other host"
+        " uses the same blob store.",
+        (
+            "waterbutler host --config waterbutler.toml --port 7780",
+            "waterbutler host usage --config waterbutler.toml",
+            "waterbutler host blobs --remove --config waterbutler.toml",
+        ),
+    )
+    host.add_argument(
+        "task", nargs="?", choices=("serve", "usage", "blobs"), default="serve", help="what to do"
+    )
+    _add_configuration(host)
+    host.add_argument("--host", metavar="H", help="the address to listen on")
+    host.add_argument("--port", metavar="P", type=_port, help="the port; 0 for any free one")
+    host.add_argument("--workers", metavar="N", type=_count, help="how many processes")
+    host.add_argument("--remove", action="store_true", help="with blobs: remove them")
 
 
 def _add_showing_commands(commands: Commands) -> None:

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from waterbutler.cli.output import complain, say, table, visible
@@ -13,6 +14,7 @@ from waterbutler.core import Capabilities
 from waterbutler.plugins import Registry
 from waterbutler.settings import (
     CONFIG,
+    NO_OVERRIDES,
     Loaded,
     check_exposure,
     describe,
@@ -67,9 +69,11 @@ def providers(args: argparse.Namespace) -> int:
     return status
 
 
-def load_settings(args: argparse.Namespace, *, create: bool = True) -> Loaded:
-    """The settings that the arguments and the environment ask for."""
-    overrides = {
+def load_settings(
+    args: argparse.Namespace, *, create: bool = True, more: Mapping[str, object] = NO_OVERRIDES
+) -> Loaded:
+    """The settings that the arguments, the environment and the command itself ask for."""
+    overrides = dict(more) | {
         f"server.{name}": value
         for name in ("data", "host", "port", "workers")
         if (value := getattr(args, name, None)) is not None

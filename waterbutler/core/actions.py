@@ -129,3 +129,5 @@ class Grant:
     """Whether downloads may be redirected to the storage; ``None``: as the server is set up."""
     read_only: bool = False
     """The mount refuses every change, whoever asks."""
+    view_only: str | None = field(default=None, repr=False)
+    """The key that the user reads with: some hosts hide names from who has one."""

@@ -13,6 +13,7 @@
     ├─ IsAFolder
     ├─ NotAFolder
     ├─ AlreadyExists
+    ├─ CheckedOut
     ├─ Archived
     ├─ PreconditionFailed
     ├─ RangeNotSatisfiable
@@ -26,17 +27,20 @@
     │  └─ ProviderTimeout     temporary
     ├─ ProviderFault
     ├─ ConfigInvalid
-    └─ Interrupted
+    ├─ Interrupted
+    └─ Relayed
 
-No class knows a status code: each dialect of the server has one table from class to status.
+No class knows a status code: each dialect of the server has one table from class to status. Only
+`Relayed` brings the one that another server gave.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from waterbutler.core.entry import Entry
+    from waterbutler.core.entry import JSON, Entry
 
 
 class WaterButlerError(Exception):
@@ -121,6 +125,10 @@ class AlreadyExists(WaterButlerError):
         self.entry = entry
 
 
+class CheckedOut(WaterButlerError):
+    """A file is checked out, so neither it nor a folder above it can be moved."""
+
+
 class Archived(WaterButlerError):
     """The file is there and its storage must fetch it from an archive before it can be read."""
 
@@ -188,3 +196,18 @@ class ConfigInvalid(WaterButlerError):
 
 class Interrupted(WaterButlerError):
     """The other side went away before the body was complete."""
+
+
+class Relayed(WaterButlerError):
+    """The host refused, and the client gets what the host said.
+
+    Args:
+        message: One sentence for the reader.
+        status: The host's status, 400 to 599.
+        body: The host's JSON object; the client finds its keys beside ours.
+    """
+
+    def __init__(self, message: str, *, status: int, body: Mapping[str, JSON]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body

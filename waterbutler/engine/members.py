@@ -16,7 +16,7 @@ from waterbutler.engine.walk import walk
 from waterbutler.engine.zipformat import DEFLATED, STORED, Member
 from waterbutler.engine.zipnames import MemberNames
 
-AHEAD = 8
+AHEAD = 24
 """How many members are prepared before they are needed."""
 SMALL = 1 << 18
 """Files up to this many bytes are read whole before they are needed."""

@@ -61,12 +61,15 @@ class NoSuchUrl(Handler):
         raise NotFound("There is nothing at this URL.")
 
 
-def make_application(context: ServerContext, extra: Iterable[routing.Rule] = ()) -> web.Application:
+def make_application(
+    context: ServerContext, extra: Iterable[routing.Rule] = (), *, alone: bool = False
+) -> web.Application:
     """The application with all its routes.
 
     Args:
         context: What handlers are given.
         extra: Further rules, asked before the v1 ones.
+        alone: There are only these further ones, and those that tell how the server is.
     """
     given = {"context": context}
 
@@ -75,16 +78,19 @@ def make_application(context: ServerContext, extra: Iterable[routing.Rule] = ())
 
     rules = [
         *extra,
-        rule(On(V1, "PUT"), UploadHandler),
-        rule(On(V1, "POST"), TransferHandler),
-        rule(On(V1, "DELETE"), DeleteHandler),
-        rule(On(V1), ReadHandler),
         rule(Exactly("/status"), StatusHandler),
         rule(Exactly("/ready"), ReadyHandler),
         rule(Exactly("/metrics"), MetricsHandler),
-        rule(Exactly("/openapi.json"), OpenApiHandler),
-        *page_rules(context),
     ]
+    if not alone:
+        rules += [
+            rule(On(V1, "PUT"), UploadHandler),
+            rule(On(V1, "POST"), TransferHandler),
+            rule(On(V1, "DELETE"), DeleteHandler),
+            rule(On(V1), ReadHandler),
+            rule(Exactly("/openapi.json"), OpenApiHandler),
+            *page_rules(context),
+        ]
     return web.Application(
         rules,
         default_handler_class=NoSuchUrl,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 import uuid
 from typing import Any, ClassVar
@@ -14,7 +15,7 @@ import structlog
 from tornado import httputil, iostream, web
 
 from waterbutler.core import ANONYMOUS, JSON, Identity, User
-from waterbutler.core.errors import InvalidRequest, TooLarge, WaterButlerError
+from waterbutler.core.errors import InvalidRequest, WaterButlerError
 from waterbutler.server.connection import Stream
 from waterbutler.server.context import ServerContext
 from waterbutler.server.errors import MethodNotAllowed, body_of, headers_of, message_of, status_of
@@ -31,6 +32,8 @@ CLIENT_GONE = 499
 
 _RELAYED = ("X-Cos-Mfr-Render-Request", "X-OSF-OTP")
 """Headers that an auth handler may relay to its host."""
+
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.request")
 
@@ -153,7 +156,7 @@ class Handler(web.RequestHandler):
         self._refusal = error
         self.refused()
         text = self.request.headers.get("Content-Length", "")
-        if text.isdigit() and int(text) <= _SMALL_BODY:
+        if _LENGTH.fullmatch(text) and int(text) <= _SMALL_BODY:
             return
         self._answered = True
         if self._stream is not None:
@@ -188,8 +191,8 @@ class Handler(web.RequestHandler):
         text = self.request.headers.get("Content-Length")
         if text is None:
             return None
-        if not (text.isascii() and text.isdigit()):
-            raise InvalidRequest("The Content-Length is not a number.")
+        if _LENGTH.fullmatch(text) is None:
+            raise InvalidRequest("The Content-Length is not a number, or too large.")
         return int(text)
 
     @property
@@ -373,28 +376,3 @@ class Handler(web.RequestHandler):
             seconds=round(seconds, 6),
             outcome=self._failure or "ok",
         )
-
-
-class SmallBody:
-    """Collects a body that must stay small, for requests whose body is a document."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def add(self, chunk: bytes) -> None:
-        """Take a chunk.
-
-        Raises:
-            TooLarge: The body is larger than the limit.
-        """
-        self._size += len(chunk)
-        if self._size > self._limit:
-            self._parts.clear()
-            raise TooLarge(f"The body of this request has at most {self._limit} bytes.")
-        self._parts.append(chunk)
-
-    def data(self) -> bytes:
-        """The whole body."""
-        return b"".join(self._parts)

@@ -77,8 +77,8 @@ class _Farewell:
     def begin(cls, connection: socket.socket) -> None:
         """Say that nothing more comes, and keep the connection open beside its stream."""
         try:
+            connection.shutdown(socket.SHUT_WR)
             own = connection.dup()
-            own.shutdown(socket.SHUT_WR)
         except OSError:
             return
         task = asyncio.get_running_loop().create_task(cls._wait(own))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from waterbutler.auth import AuthChain, Sessions, StaticHandler
+from waterbutler.events import Events
 from waterbutler.server.cors import Cors
 from waterbutler.server.metrics import Metrics
 from waterbutler.service import Butler
@@ -25,6 +26,8 @@ class ServerOptions:
     drain_limit: int = 1 << 30
     """How much of a refused body is still read, so that the client sees the answer."""
     trust_proxy: bool = False
+    mfr_url: str = ""
+    """Where the pages are that show files; their downloads are marked in events."""
     idle_seconds: float = 75.0
     """How long a connection may wait for its next request."""
 
@@ -77,3 +80,5 @@ class ServerContext:
     accounts: StaticHandler | None = None
     """Opens sessions for the pages, where users are configured here."""
     state: ServerState = field(default_factory=ServerState)
+    events: Events = field(default_factory=Events)
+    """Is told what happens."""

@@ -1,4 +1,4 @@
-"""Bodies on their way from the client to a storage."""
+"""Bodies on their way from the client: to a storage, or into memory where they must be small."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 
 from waterbutler.core import ByteStream
-from waterbutler.core.errors import Interrupted
+from waterbutler.core.errors import Interrupted, TooLarge
 
 ROOM = 1 << 19
 """How many bytes may wait for the storage before the client is made to wait."""
@@ -91,6 +91,31 @@ class _Reader:
 
     async def aclose(self) -> None:
         self._intake.ignore()
+
+
+class SmallBody:
+    """Collects a body that must stay small, for requests whose body is a document."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Take a chunk.
+
+        Raises:
+            TooLarge: The body is larger than the limit.
+        """
+        self._size += len(chunk)
+        if self._size > self._limit:
+            self._parts.clear()
+            raise TooLarge(f"The body of this request has at most {self._limit} bytes.")
+        self._parts.append(chunk)
+
+    def data(self) -> bytes:
+        """The whole body."""
+        return b"".join(self._parts)
 
 
 def interrupted() -> Interrupted:

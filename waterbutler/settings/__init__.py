@@ -1,7 +1,7 @@
 """Settings: one frozen value, read from a TOML file and the environment."""
 
 from waterbutler.settings.environment import ALIASES, CONFIG, RESERVED, TOKEN, URL
-from waterbutler.settings.load import Loaded, load
+from waterbutler.settings.load import NO_OVERRIDES, Loaded, load
 from waterbutler.settings.model import (
     AuthSettings,
     HostSettings,
@@ -25,6 +25,7 @@ __all__ = [
     "ANONYMOUS",
     "CONFIG",
     "HIDDEN",
+    "NO_OVERRIDES",
     "PUBLISHED_SECRETS",
     "RESERVED",
     "TOKEN",

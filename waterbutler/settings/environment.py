@@ -36,6 +36,7 @@ ALIASES: Mapping[str, KeyPath] = {
     "OSF_AUTH_CONFIG_JWE_SECRET": ("auth", "osf", "jwe_secret"),
     "OSF_AUTH_CONFIG_JWE_SALT": ("auth", "osf", "jwe_salt"),
     "OSF_AUTH_CONFIG_JWT_SECRET": ("auth", "osf", "jwt_secret"),
+    "ANALYTICS_MFR_DOMAIN": ("auth", "osf", "mfr_url"),
     "TASKS_CONFIG_BROKER_URL": ("jobs", "broker"),
     "TASKS_CONFIG_WAIT_TIMEOUT": ("jobs", "wait_seconds"),
 }

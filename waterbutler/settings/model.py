@@ -159,6 +159,15 @@ class OsfSettings(Table, frozen=True, kw_only=True):
         str,
         Meta(description="Signs hooks and log callbacks; the same as the host's.", extra=SECRET),
     ] = ""
+    session_cookie: Annotated[
+        str, Meta(description="The host's session cookie, the only one that is handed on to it.")
+    ] = "osf"
+    mfr_url: Annotated[
+        str,
+        Meta(
+            description="Where files are rendered; downloads for its pages are marked for the host."
+        ),
+    ] = "http://localhost:7778"
 
 
 class AuthSettings(Table, frozen=True, kw_only=True):
@@ -220,6 +229,10 @@ class ResourceSettings(Table, frozen=True, kw_only=True):
         list[str],
         Meta(description="Keys that give the right to read with ?view_only=.", extra=SECRET),
     ] = field(default_factory=list)
+    quota: Annotated[
+        str,
+        Meta(description='How much its osfstorage may hold, "50GiB". Empty: as host.quota says.'),
+    ] = ""
     providers: dict[str, MountSettings] = field(default_factory=dict)
 
 
@@ -229,6 +242,19 @@ class HostSettings(Table, frozen=True, kw_only=True):
     database: Annotated[
         str,
         Meta(description="The embedded host's database. Empty: host.db in the data folder."),
+    ] = ""
+    serve: Annotated[
+        bool, Meta(description="Answer other servers under /host/; needs the secrets of auth.osf.")
+    ] = False
+    alone: Annotated[bool, Meta(description="Answer nothing else, as `waterbutler host` does.")] = (
+        False
+    )
+    url: Annotated[
+        str, Meta(description="What the host's own URLs start with. Empty: this server's /host.")
+    ] = ""
+    quota: Annotated[
+        str,
+        Meta(description='How much a resource\'s osfstorage may hold, "5GiB". Empty: no limit.'),
     ] = ""
 
 

@@ -29,10 +29,14 @@ def check(settings: Settings) -> None:
     _check_users(settings)
     for name, resource in settings.resources.items():
         _check_resource(f"resources.{name}", resource, settings)
-    if "osf" in settings.auth.handlers:
-        for key, secret in _osf_secrets(settings):
-            if not secret:
-                raise ConfigInvalid(f'{key} is missing; the auth handler "osf" needs it.')
+    needs = 'the auth handler "osf"' if "osf" in settings.auth.handlers else ""
+    if settings.host.serve:
+        needs = needs or "host.serve"
+    if settings.host.alone and not settings.host.serve:
+        raise ConfigInvalid("host.alone: nothing would be served; host.serve is off.")
+    for key, secret in _osf_secrets(settings):
+        if needs and not secret:
+            raise ConfigInvalid(f"{key} is missing; {needs} needs it.")
 
 
 def check_exposure(settings: Settings, generated: bool) -> None:
@@ -65,14 +69,19 @@ def _check_sizes(settings: Settings) -> None:
         ("max_upload_size", server.max_upload_size or "0"),
         ("drain_limit", server.drain_limit),
     ):
-        try:
-            parse_size(text)
-        except ValueError as error:
-            raise ConfigInvalid(f"server.{name}: {error}.") from None
+        _check_size(f"server.{name}", text)
+    _check_size("host.quota", settings.host.quota or "0")
     if server.domain and not re.match(r"https?://[^/]", server.domain):
         raise ConfigInvalid('server.domain: expected an address like "https://files.example.org".')
     if not server.data:
         raise ConfigInvalid("server.data: expected the name of a folder.")
+
+
+def _check_size(key: str, text: str) -> None:
+    try:
+        parse_size(text)
+    except ValueError as error:
+        raise ConfigInvalid(f"{key}: {error}.") from None
 
 
 def _check_users(settings: Settings) -> None:
@@ -98,6 +107,7 @@ def _check_resource(key: str, resource: ResourceSettings, settings: Settings) ->
     for name in resource.access:
         if name != ANONYMOUS and name not in settings.users:
             raise ConfigInvalid(f"{key}.access: there is no user {name!r}.")
+    _check_size(f"{key}.quota", resource.quota or "0")
     if not all(resource.view_only):
         raise ConfigInvalid(f"{key}.view_only: a key must not be empty.")
 

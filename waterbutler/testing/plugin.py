@@ -44,7 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     A contract class that says ``capabilities`` has only the tests that these call for.
     """
-    concerned, left_out = [], []
+    concerned: list[pytest.Item] = []
+    left_out: list[pytest.Item] = []
     for item in items:
         declared = getattr(getattr(item, "cls", None), "capabilities", None)
         fits = declared is None or misfit(item, declared) is None

@@ -6,7 +6,10 @@ import msgspec
 
 from waterbutler.core import Action, Entry
 from waterbutler.core.errors import InvalidRequest
-from waterbutler.server.base import JSON_TYPE, SmallBody
+from waterbutler.events import Item
+from waterbutler.server.base import JSON_TYPE
+from waterbutler.server.errors import message_of, status_of
+from waterbutler.server.receive import SmallBody
 from waterbutler.server.v1.commands import (
     MAX_DOCUMENT,
     Transfer,
@@ -41,22 +44,44 @@ class TransferHandler(V1Handler):
         butler = self.context.butler
         async with butler.enter(self.target.place, action, self.who) as source:
             renderer = self.enter(source, action)
+            item = renderer.item(source.path)
             if transfer.folder is None or transfer.target_action is None:
-                outcome = await butler.rename(source, transfer.name or "", transfer.conflict)
+                outcome = await self._run(transfer, source, source, item)
                 await self._answer(source, renderer, outcome.entry, 200)
                 return
-            await butler.describe(source)
+            if not source.path.ids:
+                # Where paths have ids, the storage was asked for them and has found it.
+                await butler.describe(source)
             enter = butler.enter(transfer.folder, transfer.target_action, self.who)
             async with enter as folder:
                 renderer = self.enter(folder, transfer.target_action)
-                outcome = await self._run(transfer, source, folder)
+                outcome = await self._run(transfer, source, folder, item)
                 status = 201 if outcome.created else 200
                 await self._answer(folder, renderer, outcome.entry, status)
 
-    async def _run(self, transfer: Transfer, source: Room, folder: Room) -> Outcome:
-        butler = self.context.butler
-        operation = butler.copy if transfer.action == "copy" else butler.move
-        return await operation(source, folder, transfer.name, transfer.conflict)
+    async def _run(self, transfer: Transfer, source: Room, folder: Room, item: Item) -> Outcome:
+        """Copy, move or rename, and note what is where now, or what failed."""
+        butler, renderer = self.context.butler, Renderer(folder, self.context.options.domain)
+        action = "copy" if transfer.action == "copy" else "move"
+        name = transfer.name or source.path.name
+        try:
+            if transfer.folder is None:
+                outcome = await butler.rename(source, name, transfer.conflict)
+            else:
+                operation = butler.copy if action == "copy" else butler.move
+                outcome = await operation(source, folder, transfer.name, transfer.conflict)
+        except Exception as error:
+            status = status_of(error)
+            if status >= 500:
+                # Nobody can wait for what the host hears: the client may be gone by now.
+                parent = source.path.parent if transfer.folder is None else folder.path
+                wanted = parent.child(name, folder=source.path.is_folder)
+                errors = (message_of(error, status),)
+                self.note(action, folder, renderer.item(wanted), source=item, errors=errors)
+            raise
+        entry = outcome.entry
+        self.note(action, folder, renderer.item(entry.path, entry), source=item)
+        return outcome
 
     async def _answer(self, room: Room, renderer: Renderer, entry: Entry, status: int) -> None:
         """Show the thing in its new place; a folder with what is directly in it."""
@@ -91,5 +116,6 @@ class DeleteHandler(V1Handler):
         async with butler.enter(self.target.place, Action.DELETE, self.who) as room:
             renderer = self.enter(room, Action.DELETE)
             await butler.delete(room, self.condition(renderer))
+            self.note("delete", room, renderer.item(room.path))
         self.set_status(204)
         await self.finish()

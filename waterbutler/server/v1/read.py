@@ -47,6 +47,7 @@ class ReadHandler(FileHandler, V1Handler):
             elif read is Read.LIST:
                 await self._list(room)
             elif read is Read.ZIP:
+                self.note("download_zip", room, self._render.item(room.path))
                 await self.send_archive(room)
             elif read is Read.DESCRIBE:
                 entry = await self.context.butler.describe(room, version=version)
@@ -56,6 +57,7 @@ class ReadHandler(FileHandler, V1Handler):
             else:
                 name = query.get("displayName") or room.path.name
                 direct = "direct" in query
+                self.note("download_file", room, self._render.item(room.path))
                 await self.send_download(room, name, version=version, direct=direct)
 
     async def _head(self, room: Room, version: str | None) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from waterbutler.core import Entry, Path, Version
+from waterbutler.events import Item
 from waterbutler.service import Room
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
@@ -69,6 +70,18 @@ class Renderer:
     def attributes(self, entry: Entry) -> dict[str, Any]:
         """The flat attributes of a file or folder, as ``children`` shows them."""
         return self._attributes(entry, self._wire_path(entry.path))
+
+    def item(self, path: Path, entry: Entry | None = None) -> Item:
+        """A file or folder as events name it; with its attributes where its entry is given."""
+        return Item(
+            resource=self._resource,
+            provider=self._provider,
+            kind="folder" if path.is_folder else "file",
+            name=path.name,
+            path=str(self._wire_path(path)),
+            materialized=str(path),
+            attributes=self.attributes(entry) if entry is not None else {},
+        )
 
     def encoded(self, entry: Entry) -> bytes:
         """`entry` as JSON."""

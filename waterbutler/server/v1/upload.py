@@ -80,6 +80,7 @@ class UploadHandler(V1Handler):
         async with butler.enter(self.target.place, action, self.who) as room:
             renderer = self.enter(room, action)
             entry = await butler.make_folder(room, self._put.name or "")
+            self.note("create_folder", room, renderer.item(entry.path, entry))
             self.write_json({"data": renderer.entry(entry)}, 201)
 
     async def _upload(
@@ -89,11 +90,14 @@ class UploadHandler(V1Handler):
         with self.context.state.working():
             try:
                 async with butler.enter(self.target.place, action, self.who) as room:
-                    condition = self.condition(self.enter(room, action))
+                    renderer = self.enter(room, action)
+                    condition = self.condition(renderer)
                     upload: Upload = await butler.begin_upload(room, self._put.name, condition)
                     _set(ready)
                     body = digests.verified(intake.stream, promised)
                     entry = await butler.finish_upload(upload, body, condition)
+                    happened = "create" if upload.created else "update"
+                    self.note(happened, room, renderer.item(entry.path, entry))
                     return entry, upload.created
             finally:
                 intake.ignore()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from waterbutler.core.errors import InvalidRequest
-from waterbutler.server.base import SmallBody
+from waterbutler.server.receive import SmallBody
 from waterbutler.server.web.pages import PageHandler
 
 MAX_FORM = 1 << 14

@@ -1,0 +1,367 @@
+"""The file tree of another host, over its signed hooks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from waterbutler.core import JSON, check_name
+from waterbutler.core.errors import (
+    AlreadyExists,
+    CheckedOut,
+    Forbidden,
+    InvalidRequest,
+    IsAFolder,
+    NotAFolder,
+    NotFound,
+    ProviderFault,
+    ProviderTimeout,
+    ProviderUnavailable,
+    QuotaExceeded,
+    WaterButlerError,
+)
+from waterbutler.core.filetree import (
+    Blob,
+    Destination,
+    Location,
+    Node,
+    NodeVersion,
+    Quota,
+    Recorded,
+    check_id,
+)
+from waterbutler.core.signing import sign
+from waterbutler.http import HttpClient, retry_after
+from waterbutler_osfstorage import wire
+from waterbutler_osfstorage.replacing import make_way
+
+T = TypeVar("T")
+
+GOOD_FOR = 100
+"""How many seconds a signed message is good."""
+LONGEST_ANSWER = 1 << 28
+"""The longest answer that is read, in bytes: a folder with a million files."""
+
+_MEANINGS: Mapping[int, tuple[type[WaterButlerError], str]] = {
+    400: (InvalidRequest, "The host refuses the request."),
+    401: (ProviderFault, "The host does not believe this server: their secrets differ."),
+    403: (Forbidden, "The host does not allow it."),
+    404: (NotFound, "There is no such file or folder."),
+    405: (CheckedOut, "A file is checked out."),
+    408: (ProviderUnavailable, "The host was waiting for too long."),
+    409: (AlreadyExists, "The name is taken."),
+    410: (NotFound, "The resource is gone."),
+    429: (ProviderUnavailable, "The host is asked too often."),
+    500: (ProviderFault, "The host failed."),
+    502: (ProviderUnavailable, "The host is out of order."),
+    503: (ProviderUnavailable, "The host is out of order."),
+    504: (ProviderTimeout, "The host was silent for too long."),
+    507: (QuotaExceeded, "There is no room left."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long and how often the host is waited for; all times in seconds."""
+
+    seconds: float = 60.0
+    """For one answer."""
+    pauses: tuple[float, ...] = (2.0, 4.0)
+    """Before each repetition of a call that failed for a moment and may be repeated."""
+    quota_pauses: tuple[float, ...] = (1.0, 2.0)
+    """Before each repetition of the question for room, while the host computes the answer."""
+    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
+    clock: Callable[[], float] = field(default=time.time, repr=False)
+
+
+class HookTree:
+    """See `waterbutler.core.filetree.FileTree`.
+
+    Calls that look are not repeated here: whoever looks repeats as a whole. Recording a blob is:
+    the host knows when it was told of it before, and what was stored would otherwise be lost.
+
+    Args:
+        http: Speaks to the host.
+        base_url: Where the resource's hooks are.
+        resource: The id of the resource.
+        secret: Signs what is asked.
+        root_id: The id of the root folder, if the host said it.
+        patience: How long and how often to wait.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        base_url: str,
+        resource: str,
+        secret: str,
+        *,
+        root_id: str = "",
+        patience: Patience = Patience(),
+    ) -> None:
+        self._http = http
+        self._base = base_url.rstrip("/") + "/"
+        self._secret = secret
+        self._root_id = root_id
+        self._patience = patience
+        self.resource = resource
+
+    # -- looking -------------------------------------------------------------------------------
+
+    async def item(self, id: str | None = None) -> Node:
+        """See `FileTree.item`."""
+        where = check_id(id) + "/" if id is not None else ""
+        body = await self._get(where, {}, {"revision": ""})
+        return _read(body, wire.Item).node()
+
+    async def lineage(self, id: str) -> tuple[Node, ...]:
+        """See `FileTree.lineage`."""
+        body = await self._get(f"{check_id(id)}/lineage/", {}, {})
+        line = tuple(item.node() for item in _read(body, wire.Lineage).data)
+        if not line or line[0].id != id:
+            raise ProviderFault("The host shows another file than the one that was asked for.")
+        return line
+
+    async def children(
+        self, id: str | None = None, *, user: str | None = None
+    ) -> AsyncIterator[Node]:
+        """See `FileTree.children`; the host sends all of them at once."""
+        id = await self._id(id)
+        try:
+            body = await self._get(f"{id}/children/", {}, {"user_id": user or ""})
+        except InvalidRequest:
+            raise NotAFolder("This is a file.") from None
+        for item in _read(body, list[wire.Item]):
+            yield item.node()
+
+    async def child(self, parent: str, name: str, *, folder: bool) -> Node | None:
+        """See `FileTree.child`; the host has to list the folder for it."""
+        found = None
+        async for node in self.children(parent):
+            if node.name == name and node.is_folder == folder:
+                found = node
+        return found
+
+    async def locate(
+        self, id: str, *, version: int | None = None, user: str | None = None
+    ) -> Location:
+        """See `FileTree.locate`."""
+        query = {"version": "" if version is None else str(version), "mode": ""}
+        payload: dict[str, JSON] = {"user": user} if user is not None else {}
+        try:
+            body = await self._get(f"{check_id(id)}/download/", payload, query)
+        except InvalidRequest:
+            raise IsAFolder("This is a folder.") from None
+        return _read(body, wire.Download).location()
+
+    async def revisions(
+        self, id: str, *, view_only: str | None = None
+    ) -> AsyncIterator[NodeVersion]:
+        """See `FileTree.revisions`."""
+        query = {"view_only": view_only or ""}
+        try:
+            body = await self._get(f"{check_id(id)}/revisions/", {}, query)
+        except InvalidRequest:
+            raise IsAFolder("This is a folder.") from None
+        for revision in _read(body, wire.Revisions).revisions:
+            yield revision.version()
+
+    async def quota(self) -> Quota:
+        """See `FileTree.quota`; a host that goes on computing counts as having room."""
+        for pause in (0.0, *self._patience.quota_pauses):
+            if pause:
+                await self._patience.sleep(pause)
+            status, body = await self._send("GET", "quota_status/", {}, {})
+            if status == 200:
+                return Quota(over=_read(body, wire.QuotaStatus).over_quota)
+            if status != 202:
+                raise _refusal(status, body)
+        return Quota(over=False)
+
+    # -- changing ------------------------------------------------------------------------------
+
+    async def make_folder(self, parent: str, name: str, *, user: str | None) -> Node:
+        """See `FileTree.make_folder`."""
+        payload: dict[str, JSON] = {"kind": "folder", "name": check_name(name), "user": user}
+        body = await self._post(f"{check_id(parent)}/children/", payload, {201})
+        return _read(body, wire.Changed).data.node()
+
+    async def record(
+        self,
+        parent: str,
+        name: str,
+        blob: Blob,
+        *,
+        user: str | None,
+        file: str | None = None,  # noqa: ARG002 - the host goes by parent and name
+        exclusive: bool = False,  # noqa: ARG002 - the host adds a version
+    ) -> Recorded:
+        """See `FileTree.record`; the host knows neither ``file`` nor ``exclusive``."""
+        payload = wire.recording(check_name(name), user, blob)
+        where = f"{check_id(parent)}/children/"
+        status, body = await self._repeated(lambda: self._send("POST", where, payload, {}))
+        if status not in {200, 201}:
+            raise _refusal(status, body)
+        changed = _read(body, wire.Changed)
+        return Recorded(
+            node=changed.data.node(), created=status == 201, version_id=changed.version or ""
+        )
+
+    async def delete(self, id: str, *, user: str | None) -> None:
+        """See `FileTree.delete`."""
+        await self._expect("DELETE", f"{check_id(id)}/", {"user": user}, {200, 204})
+
+    async def move(
+        self, id: str, to: Destination, *, user: str | None, replace: bool = False
+    ) -> Node:
+        """See `FileTree.move`; what gives way is renamed before and deleted at the end."""
+        return await self._transfer("hooks/move/", id, to, user, replace=replace)
+
+    async def copy(
+        self, id: str, to: Destination, *, user: str | None, replace: bool = False
+    ) -> Node:
+        """See `FileTree.copy`; what gives way is renamed before and deleted at the end."""
+        return await self._transfer("hooks/copy/", id, to, user, replace=replace)
+
+    async def set_metadata(self, version_id: str, metadata: Mapping[str, JSON]) -> None:
+        """See `FileTree.set_metadata`."""
+        payload: dict[str, JSON] = {"version": version_id, "metadata": dict(metadata)}
+        await self._expect("PUT", "hooks/metadata/", payload, {200})
+
+    def uploading(self) -> AbstractAsyncContextManager[None]:
+        """See `FileTree.uploading`; another host removes no blob that it may still hear of."""
+        return nullcontext()
+
+    def of(self, resource: str) -> HookTree:
+        """The tree of another resource of the same host."""
+        if resource == self.resource:
+            return self
+        base = f"{self.host}{resource}/osfstorage/"
+        return HookTree(self._http, base, resource, self._secret, patience=self._patience)
+
+    @property
+    def host(self) -> str:
+        """What the hooks of all resources of this host start with."""
+        return self._base.removesuffix(f"{self.resource}/osfstorage/")
+
+    # -- over the wire -------------------------------------------------------------------------
+
+    async def _transfer(
+        self, hook: str, id: str, to: Destination, user: str | None, *, replace: bool
+    ) -> Node:
+        payload: dict[str, JSON] = {
+            "user": user,
+            "source": check_id(id),
+            "destination": {
+                "node": to.resource,
+                "parent": check_id(to.parent),
+                "name": check_name(to.name),
+            },
+        }
+
+        async def carry() -> Node:
+            body = await self._post(hook, payload, {200, 201})
+            return _read(body, wire.Item).node()
+
+        if not replace:
+            return await carry()
+        there = self.of(to.resource)
+        is_folder = (await self.item(id)).is_folder
+        taken = await there.child(to.parent, to.name, folder=is_folder)
+        if taken is None or taken.id == id:
+            return await carry()
+        return await make_way(there, taken, to, user, carry)
+
+    async def _id(self, id: str | None) -> str:
+        if id is not None:
+            return check_id(id)
+        if not self._root_id:
+            self._root_id = (await self.item()).id
+        return check_id(self._root_id)
+
+    async def _get(self, where: str, payload: dict[str, JSON], query: dict[str, str]) -> bytes:
+        return await self._expect("GET", where, payload, {200}, query)
+
+    async def _post(self, where: str, payload: dict[str, JSON], good: set[int]) -> bytes:
+        return await self._expect("POST", where, payload, good)
+
+    async def _expect(
+        self,
+        method: str,
+        where: str,
+        payload: dict[str, JSON],
+        good: set[int],
+        query: Mapping[str, str] | None = None,
+    ) -> bytes:
+        status, body = await self._send(method, where, payload, query or {})
+        if status not in good:
+            raise _refusal(status, body)
+        return body
+
+    async def _send(
+        self, method: str, where: str, payload: dict[str, JSON], query: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        """Sign, send, and read the whole answer.
+
+        Raises:
+            ProviderUnavailable: The host says that trying again later makes sense, or is silent.
+        """
+        now = self._patience.clock()
+        message = sign(payload, self._secret, expires=int(now + GOOD_FOR))
+        url, headers, body = self._base + where, {}, None
+        if method in {"GET", "DELETE"}:
+            parameters = {**query, "payload": message["payload"], "signature": message["signature"]}
+            url += "?" + urlencode(parameters)
+        else:
+            headers["Content-Type"] = "application/json"
+            body = msgspec.json.encode(message)
+        try:
+            async with asyncio.timeout(self._patience.seconds):
+                reply = await self._http.open(method, url, headers=headers, body=body)
+                answer = await reply.read(LONGEST_ANSWER)
+        except TimeoutError:
+            raise ProviderTimeout("The host was silent for too long.") from None
+        except ProviderTimeout:
+            raise
+        except ProviderUnavailable:
+            raise ProviderUnavailable("The host cannot be reached.") from None
+        kind, text = _MEANINGS.get(reply.status, (ProviderFault, ""))
+        if issubclass(kind, ProviderUnavailable):
+            raise kind(text, retry_after=retry_after(reply.headers))
+        return reply.status, answer
+
+    async def _repeated(self, call: Callable[[], Awaitable[T]]) -> T:
+        for pause in self._patience.pauses:
+            try:
+                return await call()
+            except ProviderUnavailable:
+                await self._patience.sleep(pause)
+        return await call()
+
+
+def _refusal(status: int, body: bytes) -> WaterButlerError:
+    """The error for a status that is no success, in the host's words where it has some."""
+    fault = (ProviderFault, f"The host answered with the unexpected status {status}.")
+    kind, text = _MEANINGS.get(status, fault)
+    if kind is ProviderFault:
+        return kind(text)
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        said = None
+    told = said.get("message_long") if isinstance(said, dict) else None
+    return kind(told if isinstance(told, str) and told else text)
+
+
+def _read(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ProviderFault("The answer of the host makes no sense.") from None

@@ -1,0 +1,380 @@
+"""The provider."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+from typing import ClassVar
+
+from waterbutler.core import (
+    ByteRange,
+    ByteStream,
+    Capabilities,
+    Content,
+    Entry,
+    PartLimits,
+    Path,
+    Provider,
+    StorageInfo,
+    Version,
+    WriteMode,
+)
+from waterbutler.core.disposition import attachment
+from waterbutler.core.errors import (
+    AlreadyExists,
+    BadPath,
+    IsAFolder,
+    NotFound,
+    RangeNotSatisfiable,
+    SamePlace,
+    Unsupported,
+)
+from waterbutler.http import HttpClient, Reply
+from waterbutler.plugins import Context, Mount
+from waterbutler_s3.bucket import Bucket, Patience, Refused
+from waterbutler_s3.config import MIN_PART, S3Credentials, S3Settings, understand
+from waterbutler_s3.entries import from_headers
+from waterbutler_s3.listing import PAGE, child, has_any, pages, versions
+from waterbutler_s3.parts import MAX_PARTS, finished
+from waterbutler_s3.reading import part_of
+from waterbutler_s3.removal import delete_below, delete_key
+from waterbutler_s3.signing import Keys, Query, Signer
+from waterbutler_s3.transfer import Copier, Original
+from waterbutler_s3.writing import MAX_SIZE, WriteOptions, Writer
+
+LONGEST_LINK = timedelta(days=7)
+"""No signature is valid for longer."""
+_LATEST = "Latest"
+"""What older clients call the version of today."""
+
+
+class S3Provider(Provider):
+    """A bucket, or a folder in it.
+
+    Folders are what keys have in common up to a slash. A folder that was made is kept by an empty
+    object whose key ends with the slash; one that was not is gone with its last file. Keys that no
+    path can name are not shown; deleting and copying a folder takes them along.
+
+    Args:
+        name: The name that the provider is registered under.
+        settings: Which bucket, and how to write into it.
+        credentials: What to sign with.
+        http: Sends the requests.
+        label: The mount in words.
+        patience: How long temporary failures are put up with.
+        page_size: How many keys to ask for at a time.
+    """
+
+    capabilities: ClassVar[Capabilities] = Capabilities(  # type: ignore[misc]
+        write=True,
+        make_folder=True,
+        copy_from=True,
+        move_from=True,
+        versions=True,
+        sign=True,
+        exclusive_create=True,
+        duplicate_names=True,
+        empty_folders=False,
+        max_file_size=MAX_SIZE,
+        parts=PartLimits(min_size=MIN_PART, max_size=5 << 30, max_count=MAX_PARTS),
+    )
+
+    def __init__(
+        self,
+        name: str,
+        settings: S3Settings,
+        credentials: S3Credentials,
+        http: HttpClient,
+        label: str,
+        patience: Patience | None = None,
+        page_size: int = PAGE,
+    ) -> None:
+        setup = understand(settings, credentials)
+        place = setup.place
+        keys = None
+        if credentials.access_key and credentials.secret_key:
+            keys = Keys(
+                credentials.access_key, credentials.secret_key, credentials.session_token or None
+            )
+        self.info = StorageInfo(name, f"{place}/{setup.prefix}", label)
+        self._prefix = setup.prefix
+        self._unusable = setup.dialect.unusable
+        self._page_size = page_size
+        self._bucket = Bucket(
+            http, Signer(keys), place, setup.region, label, setup.dialect, patience
+        )
+        options = WriteOptions(
+            part_size=settings.part_size,
+            concurrency=settings.concurrency,
+            headers={"x-amz-server-side-encryption": "AES256"} if settings.encrypt_uploads else {},
+        )
+        self._writer = Writer(self._bucket, options)
+        self._copier = Copier(self._bucket, self._writer, options)
+        keeps = setup.dialect.versions if settings.versions is None else settings.versions
+        self.capabilities = replace(  # type: ignore[misc]
+            type(self).capabilities,
+            versions=keeps,
+            sign=keys is not None,
+            exclusive_create=setup.dialect.exclusive_create,
+        )
+
+    @classmethod
+    def open(cls, mount: Mount, context: Context) -> S3Provider:
+        """Open a bucket without asking for it.
+
+        Raises:
+            ConfigInvalid: The settings or credentials make no sense.
+        """
+        label = f"{mount.provider} {mount.name}".strip()
+        settings, credentials = mount.config(S3Settings), mount.secrets(S3Credentials)
+        return cls(mount.provider, settings, credentials, context.http, label)
+
+    # -- looking -------------------------------------------------------------------------------
+
+    async def stat(self, path: Path, *, version: str | None = None) -> Entry:
+        """See `Provider.stat`; the root is described without asking."""
+        if path.is_folder:
+            if version is not None:
+                raise NotFound("Folders have no versions.", path=str(path))
+            if not path.is_root and not await has_any(
+                self._bucket, self._key(path), path=str(path)
+            ):
+                raise NotFound("There is no such folder.", path=str(path))
+            return Entry(path=path)
+        reply = await self._get("HEAD", path, version)
+        await reply.aclose()
+        return from_headers(path, reply.headers)
+
+    async def list(self, path: Path) -> AsyncIterator[Entry]:
+        """See `Provider.list`."""
+        if not path.is_folder:
+            raise NotFound("Only folders have entries.", path=str(path))
+        prefix = self._key(path)
+        is_empty = not path.is_root
+        listing = pages(self._bucket, prefix, delimiter=True, size=self._page_size)
+        async with aclosing(listing) as found:
+            async for page in found:
+                if is_empty and not page.objects and not page.prefixes:
+                    raise NotFound("There is no such folder.", path=str(path))
+                is_empty = False
+                for key in page.prefixes:
+                    folder = child(path, prefix, key)
+                    if folder is not None:
+                        yield Entry(path=folder)
+                for item in page.objects:
+                    file = child(path, prefix, item.key)
+                    if file is not None:
+                        yield item.entry(file)
+
+    async def read(
+        self, path: Path, *, range: ByteRange | None = None, version: str | None = None
+    ) -> Content:
+        """See `Provider.read`."""
+        if path.is_folder:
+            raise IsAFolder("A folder has no content.", path=str(path))
+        if range is None:
+            reply = await self._get("GET", path, version)
+            return Content(reply.body, from_headers(path, reply.headers))
+        if range.suffix == 0:
+            entry = await self.stat(path, version=version)
+            raise RangeNotSatisfiable("No bytes were asked for.", total=entry.size or 0)
+        reply = await self._get("GET", path, version, range)
+        try:
+            return part_of(path, reply, range)
+        except BaseException:
+            await reply.aclose()
+            raise
+
+    async def versions(self, path: Path) -> AsyncIterator[Version]:
+        """See `Provider.versions`; of a bucket that keeps none, the file as it is."""
+        self._need_versions(path)
+        if path.is_folder:
+            raise IsAFolder("Folders have no versions.", path=str(path))
+        is_there = False
+        async with aclosing(versions(self._bucket, self._key(path), size=self._page_size)) as found:
+            async for item in found:
+                if item.is_latest and item.is_deletion:
+                    break
+                is_there = True
+                if not item.is_deletion:
+                    yield Version(id=item.version or "null", modified=item.modified, size=item.size)
+        if not is_there:
+            raise NotFound("There is no such file.", path=str(path))
+
+    async def sign(
+        self,
+        path: Path,
+        *,
+        version: str | None = None,
+        filename: str | None = None,
+        expires: timedelta = timedelta(minutes=5),
+    ) -> str:
+        """See `Provider.sign`; the storage is not asked, and links live for a week at most."""
+        if not self.capabilities.sign:
+            raise self._unsupported("sign")
+        if path.is_folder:
+            raise IsAFolder("A folder has no content.", path=str(path))
+        query = self._version_query(path, version)
+        if filename is not None:
+            query = (*query, ("response-content-disposition", attachment(filename)))
+        seconds = max(1, int(min(expires, LONGEST_LINK).total_seconds()))
+        return self._bucket.link(self._key(path), query, seconds)
+
+    async def check(self) -> None:
+        """Prove that the bucket can be listed.
+
+        Raises:
+            ConfigInvalid: The bucket, the keys, the region or the clock is wrong.
+            Forbidden: The keys may not list it.
+        """
+        await has_any(self._bucket, self._prefix)
+
+    # -- changing ------------------------------------------------------------------------------
+
+    async def write(
+        self,
+        path: Path,
+        body: ByteStream,
+        *,
+        mode: WriteMode = WriteMode.REPLACE,
+        content_type: str | None = None,
+    ) -> Entry:
+        """See `Provider.write`."""
+        if path.is_folder:
+            raise IsAFolder("Only files are written.", path=str(path))
+        return await self._writer.store(path, self._key(path), body, mode, content_type)
+
+    async def delete(self, path: Path) -> None:
+        """See `Provider.delete`; a bucket with versions keeps the old ones."""
+        key = self._key(path)
+        if not path.is_folder:
+            await self.stat(path)
+            await delete_key(self._bucket, key, path=str(path))
+        elif path.is_root:
+            await delete_below(self._bucket, key, spare=key)
+        elif not await delete_below(self._bucket, key):
+            raise NotFound("There is no such folder.", path=str(path))
+
+    async def make_folder(self, path: Path) -> Entry:
+        """See `Provider.make_folder`: writes an empty object whose key ends with a slash."""
+        if path.is_root or await has_any(self._bucket, self._key(path), path=str(path)):
+            raise AlreadyExists("There is such a folder.", entry=Entry(path=path), path=str(path))
+        await self._writer.put_marker(path, self._key(path), exclusive=True)
+        return Entry(path=path)
+
+    async def copy_from(
+        self, source: Provider, at: Path, to: Path, *, mode: WriteMode = WriteMode.CREATE
+    ) -> Entry:
+        """See `Provider.copy_from`: from any bucket of the same server with the same keys."""
+        return await self._take(source, at, to, mode, keep=True)
+
+    async def move_from(
+        self, source: Provider, at: Path, to: Path, *, mode: WriteMode = WriteMode.CREATE
+    ) -> Entry:
+        """See `Provider.move_from`: copies, and then deletes what was copied."""
+        return await self._take(source, at, to, mode, keep=False)
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def _key(self, path: Path) -> str:
+        if path.is_root:
+            return self._prefix
+        names = "/".join(path.names)
+        if any(letter in names for letter in self._unusable):
+            raise BadPath("The storage cannot have such a name.", path=str(path))
+        return f"{self._prefix}{names}/" if path.is_folder else self._prefix + names
+
+    def _need_versions(self, path: Path) -> None:
+        if not self.capabilities.versions:
+            raise Unsupported(f"{self.info.label} keeps no versions.", path=str(path))
+
+    def _version_query(self, path: Path, version: str | None) -> Query:
+        if version is None:
+            return ()
+        self._need_versions(path)
+        return () if version == _LATEST else (("versionId", version),)
+
+    async def _get(
+        self, method: str, path: Path, version: str | None, range: ByteRange | None = None
+    ) -> Reply:
+        """Ask for a file."""
+        query = self._version_query(path, version)
+        headers = {"Range": range.header()} if range is not None else {}
+        try:
+            reply = await self._bucket.open(
+                method, self._key(path), query, headers=headers, path=str(path)
+            )
+        except Refused as refused:
+            failure = refused.failure
+            if failure.status == 416:
+                total = failure.size
+                if total is None:
+                    total = (await self.stat(path, version=version)).size or 0
+                raise RangeNotSatisfiable("The range lies outside.", total=total) from None
+            # 405 is a deletion that was asked for as a version; a wrong one may be no id at all.
+            is_odd = failure.status == 400 and failure.code in {"", "InvalidArgument"}
+            if query and (failure.status in {404, 405} or is_odd):
+                raise NotFound("There is no such version.", path=str(path)) from None
+            raise refused.error from None
+        shown = reply.headers.get("x-amz-version-id", "null")
+        if query and shown != query[0][1]:
+            # A bucket that keeps no versions may ignore that one is asked for.
+            await reply.aclose()
+            raise NotFound("There is no such version.", path=str(path))
+        return reply
+
+    async def _take(
+        self, source: Provider, at: Path, to: Path, mode: WriteMode, *, keep: bool
+    ) -> Entry:
+        other = self._reachable(source)
+        if at.is_folder != to.is_folder:
+            raise BadPath("A file does not become a folder, nor a folder a file.", path=str(to))
+        here, there = other._key(at), self._key(to)  # noqa: SLF001 - the same class
+        is_same_bucket = other._bucket.place == self._bucket.place  # noqa: SLF001
+        if is_same_bucket and (here == there or (at.is_folder and there.startswith(here))):
+            raise SamePlace("The destination is the source or inside it.", path=str(to))
+        if at.is_folder:
+            return await self._take_folder(other, at, to, mode, keep=keep)
+        original = Original(other._bucket, here)  # noqa: SLF001
+        taken, copy = await self._copier.copy_file(original, at, to, there, mode)
+        if not keep:
+            await finished(_delete_unchanged(original, at, taken))
+        return copy
+
+    async def _take_folder(
+        self, other: S3Provider, at: Path, to: Path, mode: WriteMode, *, keep: bool
+    ) -> Entry:
+        if mode is WriteMode.REPLACE:
+            raise Unsupported("A folder is not replaced in one step.", path=str(to))
+        if at.is_root and not keep:
+            raise Unsupported("A whole storage is not moved in one step.", path=str(at))
+        bucket, here, there = other._bucket, other._key(at), self._key(to)
+        if to.is_root or await has_any(self._bucket, there, path=str(to)):
+            raise AlreadyExists("There is such a folder.", entry=Entry(path=to), path=str(to))
+        copied = await self._copier.copy_folder(bucket, here, at, there, to)
+        if not keep:
+            await finished(self._copier.delete_copied(bucket, here, copied))
+        return Entry(path=to)
+
+    def _reachable(self, source: Provider) -> S3Provider:
+        other = source.unwrapped
+        if not isinstance(other, S3Provider):
+            raise Unsupported("Only buckets can be copied from.")
+        mine, theirs = self._bucket, other._bucket  # noqa: SLF001 - the same class
+        one, two = mine.place, theirs.place
+        same_server = (one.scheme, one.host, one.base) == (two.scheme, two.host, two.base)
+        if not same_server or mine.signer.keys is None or mine.signer.keys != theirs.signer.keys:
+            raise Unsupported("Only buckets of the same account can be copied from.")
+        return other
+
+
+async def _delete_unchanged(original: Original, at: Path, taken: Entry) -> None:
+    """Delete what was copied, unless it was replaced meanwhile."""
+    try:
+        now, _ = await original.look(at)
+    except NotFound:
+        return
+    if now.etag == taken.etag:
+        await delete_key(original.bucket, original.key, path=str(at))

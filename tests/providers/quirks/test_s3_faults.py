@@ -1,0 +1,488 @@
+"""Servers and connections that fail: nothing half-done stays, nothing false is reported."""
+
+import asyncio
+import contextlib
+import datetime
+import re
+import traceback
+
+import botocore.auth
+import pytest
+
+from tests.providers.s3_support import CREDENTIALS, PART, opened
+from tests.servers.between import Alter, Answer, Between, Cut, Lost, Stall, error, times
+from tests.servers.s3 import SECRET_KEY, S3Server, ceph, seaweedfs
+from waterbutler.core import ROOT, ByteRange, ByteStream, WriteMode
+from waterbutler.core.errors import (
+    AlreadyExists,
+    Archived,
+    ConfigInvalid,
+    Corrupted,
+    Forbidden,
+    NotFound,
+    ProviderFault,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RateLimited,
+    Unsupported,
+    WaterButlerError,
+)
+from waterbutler.http import HttpClient
+from waterbutler.testing.conformance.base import contents, get, listing, put
+from waterbutler.testing.conformance.writing import noise
+from waterbutler.testing.faults import FailingStream, SlowStream
+from waterbutler_s3 import S3Credentials, writing
+from waterbutler_s3.bucket import Patience
+
+EVER = 1 << 30
+FILE = ROOT.child("file")
+LARGE = noise(2 * PART + 100)
+PART_PUT = r"partNumber="
+COMPLETE = r"\?uploadId="
+
+
+class Setting:
+    """A storage behind something that can go wrong."""
+
+    def __init__(self, server, between, http, storage):
+        self.server, self.between, self.http, self.storage = server, between, http, storage
+
+    @property
+    def prefix(self):
+        return self.storage.info.root.split("/first/")[1]
+
+    def pending(self):
+        """What boto3 sees of uploads that were begun and not ended."""
+        found = self.server.client().list_multipart_uploads(Bucket="first", Prefix=self.prefix)
+        return found.get("Uploads", [])
+
+    def keys(self):
+        """What boto3 sees of finished ones."""
+        found = self.server.client().list_objects_v2(Bucket="first", Prefix=self.prefix)
+        return [item["Key"].removeprefix(self.prefix) for item in found.get("Contents", [])]
+
+    def clean(self):
+        assert self.pending() == []
+        assert self.keys() == []
+
+
+@contextlib.asynccontextmanager
+async def setting(server=None, *, idle_seconds=60, **options):
+    server = server or seaweedfs()
+    before = writing.BUDGET._left
+    async with Between(server.url) as between, HttpClient(idle_seconds=idle_seconds) as http:
+        near = S3Server(server.dialect, between.url)
+        yield Setting(server, between, http, opened(near, http, **options))
+    assert writing.BUDGET._left == before
+
+
+async def test_a_part_whose_connection_breaks_is_sent_again():
+    async with setting() as s:
+        s.between.rule = times(2, Cut(100_000), "PUT", PART_PUT)
+        await put(s.storage, FILE, LARGE)
+        assert await get(s.storage, FILE) == LARGE
+        assert s.pending() == []
+
+
+async def test_parts_whose_connections_always_break():
+    async with setting() as s:
+        s.between.rule = times(EVER, Cut(100_000), "PUT", PART_PUT)
+        with pytest.raises(ProviderUnavailable):
+            await put(s.storage, FILE, LARGE)
+        s.clean()
+
+
+async def test_a_small_file_whose_connection_breaks_is_sent_again():
+    async with setting() as s:
+        s.between.rule = times(2, Cut(10), "PUT", "file")
+        await put(s.storage, FILE, b"some content", WriteMode.CREATE)
+        assert await get(s.storage, FILE) == b"some content"
+
+
+async def test_a_storm_that_passes():
+    """Every request of an upload is refused some times."""
+    async with setting(patience=Patience(tries=4, pause=0.01)) as s:
+        seen = {}
+
+        def rule(request):
+            name = request.method + re.sub("uploadId=[^&]*", "", request.target)
+            seen[name] = seen.get(name, 0) + 1
+            busy = request.method == "PUT" or "uploadId" in request.target
+            return error("SlowDown", Retry_After="0") if busy and seen[name] <= 2 else None
+
+        s.between.rule = rule
+        await put(s.storage, FILE, LARGE)
+        assert await get(s.storage, FILE) == LARGE
+
+
+async def test_a_storm_that_does_not_pass():
+    """It is said to be temporary, with the time that the server asks for."""
+    async with setting() as s:
+        s.between.rule = times(EVER, error("SlowDown", Retry_After="77"), "PUT", "file")
+        for data in (b"small", LARGE):
+            with pytest.raises(RateLimited) as caught:
+                await put(s.storage, FILE, data)
+            assert caught.value.retry_after == 77
+        s.clean()
+
+
+async def test_a_success_that_is_an_error_at_completion():
+    async with setting() as s:
+        says = error("InternalError", 200)
+        s.between.rule = times(2, Answer(200, b"\n \n" + says.body), "POST", COMPLETE)
+        await put(s.storage, FILE, LARGE)
+        assert await get(s.storage, FILE) == LARGE
+        await s.storage.delete(FILE)
+        s.between.rule = times(EVER, says, "POST", COMPLETE)
+        with pytest.raises(ProviderUnavailable):
+            await put(s.storage, FILE, LARGE)
+        s.clean()
+
+
+async def test_a_success_that_is_an_error_at_copying():
+    async with setting() as s:
+        await put(s.storage, FILE, b"data")
+        s.between.rule = times(EVER, error("InternalError", 200), "PUT", "copy")
+        with pytest.raises(ProviderUnavailable):
+            await s.storage.move_from(s.storage, FILE, ROOT.child("copy"))
+        assert s.keys() == ["file"]
+
+
+async def test_a_success_with_errors_at_deleting():
+    async with setting() as s:
+        for name in ("a", "b"):
+            await put(s.storage, ROOT.child("folder", folder=True).child(name), b"")
+        body = b"<DeleteResult><Error><Key>a</Key><Code>%s</Code></Error></DeleteResult>"
+        s.between.rule = times(1, Answer(200, body % b"AccessDenied"), "POST", "delete")
+        with pytest.raises(Forbidden):
+            await s.storage.delete(ROOT.child("folder", folder=True))
+        assert len(s.keys()) == 2
+        s.between.rule = times(2, Answer(200, body % b"SlowDown"), "POST", "delete")
+        await s.storage.delete(ROOT.child("folder", folder=True))
+        assert s.keys() == []
+
+
+async def test_a_lost_answer_to_a_completion():
+    """The file is there: that is seen, and not taken for somebody else's."""
+    for mode in WriteMode:
+        async with setting() as s:
+            s.between.rule = times(1, Lost(), "POST", COMPLETE)
+            assert (await put(s.storage, FILE, LARGE, mode)).size == len(LARGE)
+            assert await get(s.storage, FILE) == LARGE
+            assert s.pending() == []
+
+
+async def test_a_lost_answer_to_a_creation():
+    async with setting() as s:
+        s.between.rule = times(1, Lost(), "PUT", "file")
+        await put(s.storage, FILE, b"mine", WriteMode.CREATE)
+        s.between.rule = times(1, Lost(), "PUT", "file")
+        with pytest.raises(AlreadyExists):
+            await put(s.storage, FILE, b"other", WriteMode.CREATE)
+        assert await get(s.storage, FILE) == b"mine"
+
+
+async def test_a_part_that_arrives_altered():
+    wrong = Alter(lambda raw: re.sub(rb'(?i)(etag: "?)[0-9a-f]{32}', rb"\g<1>" + b"0" * 32, raw))
+    async with setting() as s:
+        s.between.rule = times(1, wrong, "PUT", PART_PUT)
+        with pytest.raises(Corrupted):
+            await put(s.storage, FILE, LARGE)
+        s.clean()
+
+
+async def test_a_small_file_that_arrives_altered():
+    """What is new is taken away again."""
+    wrong = Alter(lambda raw: re.sub(rb'(?i)(etag: "?)[0-9a-f]{32}', rb"\g<1>" + b"0" * 32, raw))
+    async with setting() as s:
+        s.between.rule = times(1, wrong, "PUT", "file")
+        with pytest.raises(Corrupted):
+            await put(s.storage, FILE, b"data", WriteMode.CREATE)
+        s.clean()
+
+
+async def test_an_object_that_is_made_of_other_parts():
+    wrong = Alter(lambda raw: re.sub(rb"[0-9a-f]{32}-", b"0" * 32 + b"-", raw))
+    async with setting() as s:
+        s.between.rule = times(1, wrong, "POST", COMPLETE)
+        with pytest.raises(Corrupted):
+            await put(s.storage, FILE, LARGE)
+        assert s.pending() == []
+
+
+@pytest.mark.parametrize("server", [seaweedfs, ceph])
+async def test_bodies_that_fail_leave_no_upload(server):
+    async with setting(server()) as s:
+        for after in (PART + 5, 2 * PART + 50):
+            async with FailingStream(LARGE, after=after) as body:
+                with pytest.raises(WaterButlerError):
+                    await s.storage.write(FILE, body)
+            s.clean()
+
+
+@pytest.mark.parametrize("server", [seaweedfs, ceph])
+async def test_cancelled_uploads_leave_nothing(server):
+    async with setting(server()) as s:
+        for after in (PART + 5, len(LARGE)):
+            body = SlowStream(LARGE, pause_after=after)
+            task = asyncio.create_task(s.storage.write(FILE, body))
+            await body.paused.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            s.clean()
+
+
+async def test_cancelling_at_any_request():
+    """Whichever request is under way, the upload is aborted, or done."""
+    for stopped in ("uploads=", "partNumber=1&", "partNumber=3&", COMPLETE):
+        async with setting() as s:
+            reached = asyncio.Event()
+
+            def rule(request, pattern=stopped, reached=reached):
+                if request.method in {"PUT", "POST"} and re.search(pattern, request.target):
+                    reached.set()
+                return
+
+            s.between.rule = rule
+            task = asyncio.create_task(put(s.storage, FILE, LARGE))
+            await reached.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert s.pending() == []
+            assert s.keys() in ([], ["file"])
+            if s.keys():
+                assert await get(s.storage, FILE) == LARGE
+
+
+async def test_a_server_that_does_not_answer():
+    patience = Patience(tries=2, pause=0.01)
+    async with setting(idle_seconds=0.3, patience=patience) as s:
+        s.between.rule = times(EVER, Stall(), "PUT", PART_PUT)
+        with pytest.raises(ProviderTimeout):
+            await put(s.storage, FILE, LARGE)
+        s.clean()
+        s.between.rule = times(EVER, Stall(), "GET", "")
+        with pytest.raises(ProviderTimeout):
+            await s.storage.read(FILE)
+
+
+async def test_a_download_that_breaks_is_no_short_file():
+    async with setting() as s:
+        await put(s.storage, FILE, LARGE)
+        s.between.rule = times(1, Alter(lambda raw: raw[: len(raw) // 2]), "GET", "file")
+        with pytest.raises(WaterButlerError):
+            await get(s.storage, FILE)
+        assert await get(s.storage, FILE) == LARGE
+
+
+async def test_a_page_that_fails_is_asked_for_again():
+    async with setting(page_size=2) as s:
+        names = [f"{number}" for number in range(5)]
+        for name in names:
+            await put(s.storage, ROOT.child(name), b"")
+        s.between.rule = times(2, error("InternalError", 500), "GET", "continuation-token")
+        assert await listing(s.storage) == [f"/{name}" for name in names]
+
+
+async def test_a_listing_without_end():
+    token = "<NextContinuationToken>x</NextContinuationToken>"
+    truncated = "<IsTruncated>true</IsTruncated>"
+    body = f"<ListBucketResult>{truncated}{token}</ListBucketResult>".encode()
+    async with setting() as s:
+        s.between.rule = times(EVER, Answer(200, body), "GET", "list-type")
+        with pytest.raises(ProviderFault):
+            await listing(s.storage)
+
+
+@pytest.mark.parametrize("server", [seaweedfs, ceph])
+async def test_a_wrong_clock(server, monkeypatch):
+    now = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: now)
+    async with setting(server()) as s:
+        for call in (s.storage.check, lambda: s.storage.stat(FILE)):
+            with pytest.raises(ConfigInvalid, match="clock"):
+                await call()
+
+
+@pytest.mark.parametrize("server", [seaweedfs, ceph])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"credentials": S3Credentials(access_key="nobody-knows", secret_key=SECRET_KEY)}, "key"),
+        (
+            {"credentials": S3Credentials(access_key=CREDENTIALS.access_key, secret_key="w" * 20)},
+            "secret",
+        ),
+        ({"bucket": "no-such-bucket"}, "bucket"),
+    ],
+    ids=["unknown key", "wrong secret", "no bucket"],
+)
+async def test_what_the_administrator_must_mend(server, change, says):
+    """It is said what is wrong, and nothing that is secret."""
+    async with setting(server(), **change) as s:
+        with pytest.raises(ConfigInvalid, match=says) as caught:
+            await s.storage.check()
+    text = "".join(traceback.format_exception(caught.value)) + repr(change)
+    assert SECRET_KEY not in text
+    assert "w" * 20 not in text
+    assert "Signature=" not in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (error("AccessDenied", 403), Forbidden),
+        (error("InvalidObjectState", 403), Archived),
+        (error("SlowDown", 503), RateLimited),
+        (error("ServiceUnavailable", 503), ProviderUnavailable),
+        (error("RequestTimeout", 400), ProviderUnavailable),
+        (error("OperationAborted", 409), ProviderUnavailable),
+        (error("ExpiredToken", 400), ConfigInvalid),
+        (error("RequestTimeTooSkewed", 403), ConfigInvalid),
+        (error("KMS.DisabledException", 400), ConfigInvalid),
+        (error("InvalidRequest", 400), ProviderFault),
+        (error("NotImplemented", 501), Unsupported),
+        (error("<b>", 500), ProviderUnavailable),
+        (Answer(403, b"<html>no</html>"), Forbidden),
+        (Answer(404, b""), NotFound),
+        (Answer(429, b""), RateLimited),
+        (
+            Answer(502, b"<!DOCTYPE x [<!ENTITY a 'b'>]><Error><Code>&a;</Code></Error>"),
+            ProviderUnavailable,
+        ),
+        (Answer(418, b"tea"), ProviderFault),
+        (Answer(301, b"", {"Location": "http://elsewhere.example/"}), ConfigInvalid),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+async def test_errors_by_class(answer, kind):
+    """`stat` and `read` say the same, although the first gets no document."""
+    async with setting() as s:
+        s.between.rule = lambda _: answer
+        for call in (s.storage.read, s.storage.stat):
+            with pytest.raises(WaterButlerError) as caught:
+                await call(FILE)
+            if call == s.storage.read or answer.status in {400, 403}:
+                assert type(caught.value) is kind
+
+
+async def test_a_refused_copy_changes_nothing():
+    """The caller is told to stream instead; a folder that was half copied is gone again."""
+    async with setting() as s:
+        folder = ROOT.child("folder", folder=True)
+        for name in ("a", "b", "c"):
+            await put(s.storage, folder.child(name), b"x")
+        before = await contents(s.storage)
+        s.between.rule = times(EVER, error("AccessDenied", 403), "PUT", "/(new|to/c)$")
+        with pytest.raises(Unsupported):
+            await s.storage.copy_from(s.storage, folder.child("a"), ROOT.child("new"))
+        with pytest.raises(Unsupported):
+            await s.storage.move_from(s.storage, folder, ROOT.child("to", folder=True))
+        assert await contents(s.storage) == before
+
+
+async def test_the_region_is_learned_from_a_redirect():
+    """The request is sent again for the region that the server names, once for all."""
+    async with setting() as s:
+        s.between.rule = times(
+            1, Answer(301, b"", {"x-amz-bucket-region": "eu-north-1"}), "HEAD", ""
+        )
+        with pytest.raises(WaterButlerError):
+            await s.storage.stat(FILE)
+        regions = [
+            re.search("/([a-z0-9-]+)/s3/", r.headers["authorization"])[1]
+            for r in s.between.requests
+        ]
+        assert regions[:2] == ["us-east-1", "eu-north-1"]
+        assert set(regions[1:]) == {"eu-north-1"}
+
+
+async def test_the_region_is_learned_from_a_document():
+    body = b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>us-east-1</Region></Error>"
+    async with setting(region="eu-west-3") as s:
+        s.between.rule = times(1, Answer(400, body), "PUT", "")
+        await put(s.storage, FILE, b"data")
+        assert await get(s.storage, FILE) == b"data"
+        assert len(s.between.seen("PUT")) == 2
+
+
+async def test_a_public_bucket_is_asked_without_a_signature():
+    async with setting(credentials=S3Credentials()) as s:
+        s.between.rule = lambda _: Answer(200, b"data", {"ETag": '"x"'})
+        assert await get(s.storage, FILE) == b"data"
+        (request,) = s.between.requests
+        assert "authorization" not in request.headers
+        assert not s.storage.capabilities.sign
+        with pytest.raises(Unsupported):
+            await s.storage.sign(FILE)
+
+
+async def test_hashes_that_are_none():
+    """An etag is no md5 where the object came in parts or is encrypted with foreign keys."""
+    etag = "d41d8cd98f00b204e9800998ecf8427e"
+    for headers in (
+        {"ETag": f'"{etag}-1"'},
+        {"ETag": f'"{etag}"', "x-amz-server-side-encryption": "aws:kms"},
+        {"ETag": f'"{etag}"', "x-amz-server-side-encryption-customer-algorithm": "AES256"},
+    ):
+        async with setting() as s:
+            s.between.rule = lambda _, headers=headers: Answer(200, b"", headers)
+            assert (await s.storage.stat(FILE)).hashes == {}
+    async with setting() as s:
+        await put(s.storage, FILE, LARGE)
+        (listed,) = [entry async for entry in s.storage.list(ROOT)]
+        for entry in (listed, await s.storage.stat(FILE)):
+            assert entry.hashes == {}
+            assert entry.etag.endswith("-3")
+
+
+async def test_an_upload_that_somebody_else_ended():
+    async with setting() as s:
+        s.between.rule = times(EVER, error("NoSuchUpload", 404), "POST", COMPLETE)
+        for mode in WriteMode:
+            with pytest.raises(ProviderUnavailable):
+                await put(s.storage, FILE, LARGE, mode)
+        s.clean()
+
+
+async def test_all_bodies_are_checked_and_signed():
+    """Over plain HTTP nothing is sent that somebody on the way could alter unnoticed."""
+    async with setting() as s:
+        await put(s.storage, FILE, LARGE)
+        await put(s.storage, FILE, b"small")
+        await s.storage.delete(ROOT)
+        sent = s.between.seen("PUT") + s.between.seen("POST", "delete")
+        assert len(sent) == 5
+        for request in sent:
+            assert "content-md5" in request.headers
+            assert len(request.headers["x-amz-content-sha256"]) == 64
+
+
+async def test_a_server_of_another_kind():
+    """A page that is no listing is not taken for an empty bucket."""
+    async with setting() as s:
+        s.between.rule = lambda _: Answer(200, b"<html><body>Welcome</body></html>")
+        for call in (s.storage.check, lambda: listing(s.storage)):
+            with pytest.raises(ProviderFault):
+                await call()
+
+
+async def test_an_ignored_range_is_cut_out():
+    async with setting() as s:
+        await put(s.storage, FILE, b"0123456789")
+        s.between.rule = lambda _: Answer(200, b"0123456789", {"ETag": '"x"'})
+        assert await get(s.storage, FILE, range=ByteRange(3, 5)) == b"345"
+        assert await get(s.storage, FILE, range=ByteRange(suffix=2)) == b"89"
+
+
+async def test_bodies_of_unknown_size_may_be_exact_parts():
+    async with setting() as s:
+        for size in (PART, 2 * PART):
+            async with SlowStream(LARGE[:size], known_size=False, chunk_size=PART // 4) as body:
+                assert (await s.storage.write(FILE, body)).size == size
+            assert await get(s.storage, FILE) == LARGE[:size]
+        async with ByteStream.of(LARGE[:PART], chunk_size=99_999) as body:
+            await s.storage.write(FILE, body)
+        assert len(s.between.seen("PUT", PART_PUT)) == 2

@@ -1,0 +1,125 @@
+"""What happened, for whoever must know: the log, and the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import structlog
+
+from waterbutler.core import User
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.event")
+
+DOWNLOADS = frozenset({"download_file", "download_zip"})
+TRANSFERS = frozenset({"move", "copy"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """The file or folder that something happened to.
+
+    Attributes:
+        resource: The resource that it is in.
+        provider: The mount, as it stands in URLs.
+        kind: ``file`` or ``folder``.
+        name: Its last name; empty for a root.
+        path: Its path as it stands in URLs, not encoded.
+        materialized: Its path in names.
+        attributes: Everything that v1 shows of it, where that is known; includes all the above.
+    """
+
+    resource: str
+    provider: str
+    kind: str
+    name: str
+    path: str
+    materialized: str
+    attributes: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The request that made it happen.
+
+    Attributes:
+        method: The method.
+        url: The whole address, as this server saw it.
+        referrer: The page that sent the request.
+        user_agent: The program that sent it.
+        renders: Whether it was sent to show a file and not to keep it.
+        id: The request's id, in its answer and in the log.
+    """
+
+    method: str
+    url: str
+    referrer: str | None = None
+    user_agent: str | None = None
+    renders: bool = False
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened, or a copy or move that failed.
+
+    Attributes:
+        action: ``create``, ``update``, ``create_folder``, ``delete``, ``download_file``,
+            ``download_zip``, ``move`` or ``copy``. A rename is a move.
+        user: Who did it.
+        item: What it happened to; of a copy or move what is there now, or should be.
+        source: What was copied or moved.
+        origin: The request.
+        callback_url: Where the host wants to be told.
+        errors: What went wrong, in sentences for people; empty if nothing did.
+        belated: Whether the client had been told to come back later; ``None`` if it waited anyway.
+    """
+
+    action: str
+    user: User
+    item: Item
+    origin: Origin
+    source: Item | None = None
+    callback_url: str | None = None
+    errors: tuple[str, ...] = ()
+    belated: bool | None = None
+
+
+class Sink(Protocol):
+    """Is told of events."""
+
+    def emit(self, event: Event) -> None:
+        """Take note of an event; returns at once and never raises."""
+
+
+class LogSink:
+    """Writes a line for each event."""
+
+    def emit(self, event: Event) -> None:
+        """See `Sink.emit`."""
+        item, source = event.item, event.source
+        _log.info(
+            "event",
+            action=event.action,
+            user=event.user.id,
+            storage=f"{item.resource}/{item.provider}",
+            path=item.materialized,
+            source=f"{source.resource}/{source.provider}{source.materialized}" if source else None,
+            request_id=event.origin.id,
+            errors=list(event.errors),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Hands events to all who want to know."""
+
+    sinks: Sequence[Sink] = ()
+
+    def emit(self, event: Event) -> None:
+        """See `Sink.emit`."""
+        for sink in self.sinks:
+            sink.emit(event)

@@ -1,0 +1,46 @@
+"""The embedded host as one value."""
+
+from __future__ import annotations
+
+from waterbutler.core import JSON
+from waterbutler.host.accounts import Accounts
+from waterbutler.host.exchange import DOWNLOADS, Exchange, HostOptions, check_log
+from waterbutler.host.journal import Journal
+from waterbutler.host.tree import EmbeddedTree, EmbeddedTrees
+
+
+class Host:
+    """Answers what servers ask an OSF-like application.
+
+    Args:
+        accounts: Users, resources, rights.
+        trees: The files.
+        options: How it presents itself.
+    """
+
+    def __init__(self, accounts: Accounts, trees: EmbeddedTrees, options: HostOptions) -> None:
+        self.accounts = accounts
+        self.trees = trees
+        self.options = options
+        self.exchange = Exchange(accounts, trees, options)
+        self.journal = Journal(trees.database)
+
+    def tree(self, resource: str) -> EmbeddedTree:
+        """The tree of a resource that exists; raises `NotFound`."""
+        return self.trees.tree(self.accounts.resource(resource).id)
+
+    async def keep_log(self, resource: str, payload: dict[str, JSON]) -> None:
+        """Keep what a server said that happened; downloads are only acknowledged.
+
+        Raises:
+            NotFound: There is no such resource.
+            InvalidRequest: The message makes no sense.
+        """
+        self.accounts.resource(resource)
+        action, user = check_log(self.accounts, payload)
+        if action not in DOWNLOADS:
+            await self.journal.add(resource, action, user, payload)
+
+    async def aclose(self) -> None:
+        """Finish what is running, and close the database."""
+        await self.trees.aclose()

@@ -1,0 +1,90 @@
+"""The embedded host, from settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from waterbutler.auth import Account, Resource, StaticHandler
+from waterbutler.auth.envelope import EnvelopeKeys
+from waterbutler.host import (
+    OSFSTORAGE,
+    Accounts,
+    Database,
+    EmbeddedTrees,
+    Host,
+    HostOptions,
+    Region,
+    storage_of,
+)
+from waterbutler.settings import Settings, parse_size
+
+
+def make_host(
+    settings: Settings,
+    accounts: Iterable[Account],
+    resources: Iterable[Resource],
+    rights: StaticHandler,
+    *,
+    url: str,
+) -> Host:
+    """The host, with its database, which is made at first use.
+
+    Args:
+        settings: The settings.
+        accounts: The users.
+        resources: The resources.
+        rights: Decides who may do what.
+        url: What links to this server start with.
+
+    Raises:
+        ConfigInvalid: The database's URL makes no sense, or its driver is not installed.
+    """
+    quotas, usual = _quotas(settings)
+    known = Accounts(accounts, resources, rights, quotas=quotas, quota=usual)
+    trees = EmbeddedTrees(Database(settings.database), names=known.author, limits=known.limit)
+    return Host(known, trees, _options(settings, url))
+
+
+def make_trees(settings: Settings) -> EmbeddedTrees:
+    """Only the files, for those who need no rights; raises `ConfigInvalid` like `make_host`."""
+    quotas, usual = _quotas(settings)
+    return EmbeddedTrees(
+        Database(settings.database), limits=lambda resource: quotas.get(resource, usual)
+    )
+
+
+def regions(settings: Settings) -> Sequence[Region]:
+    """The blob stores of all mounts of osfstorage that have their tree here, each once."""
+    found: list[Region] = []
+    for resource in settings.resources.values():
+        for name, mount in resource.providers.items():
+            if (mount.provider or name) != OSFSTORAGE:
+                continue
+            region = Region(storage_of(mount.settings), storage_of(mount.credentials))
+            if region.settings and region not in found:
+                found.append(region)
+    return found
+
+
+def _quotas(settings: Settings) -> tuple[dict[str, int], int | None]:
+    """How many bytes each resource may have, and those that say nothing."""
+    quotas = {
+        name: parse_size(resource.quota)
+        for name, resource in settings.resources.items()
+        if resource.quota
+    }
+    usual = settings.host.quota
+    return quotas, parse_size(usual) if usual else None
+
+
+def _options(settings: Settings, url: str) -> HostOptions:
+    osf = settings.auth.osf
+    origins = {origin for origin in settings.server.cors_origins if origin != "*"}
+    return HostOptions(
+        url=(settings.host.url or f"{url}/host").rstrip("/"),
+        keys=EnvelopeKeys.derive(
+            jwe_secret=osf.jwe_secret, jwe_salt=osf.jwe_salt, jwt_secret=osf.jwt_secret
+        ),
+        hmac_secret=osf.hmac_secret,
+        origins=frozenset({url, *origins}),
+    )
