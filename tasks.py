@@ -22,10 +22,13 @@ TEST_TOOLS = {
     "ceph-osd": "ceph-osd",
     "chromium": "chromium",
     "curl": "curl",
+    "postgres": "postgresql",
     "radosgw": "radosgw",
     "unzip": "unzip",
 }
 """The commands that tests talk to, and the Debian packages that have them."""
+HIDDEN_TOOLS = Path("/usr/lib/postgresql").glob("*/bin")
+"""Where Debian keeps the programs of PostgreSQL."""
 BENCH_TOOLS = {"nginx": "nginx-light", "wrk": "wrk"}
 """The same for benchmarks."""
 
@@ -37,7 +40,10 @@ TABLE_START, TABLE_END = "<!-- table of settings -->\n", "<!-- end of the table 
 def servers(c, bench=False):
     """Get the programs that tests talk to; without root, say how."""
     wanted = TEST_TOOLS | (BENCH_TOOLS if bench else {})
-    missing = sorted(package for tool, package in wanted.items() if not shutil.which(tool))
+    search = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, HIDDEN_TOOLS)])
+    missing = sorted(
+        package for tool, package in wanted.items() if not shutil.which(tool, path=search)
+    )
     if not missing:
         return
     packages = " ".join(missing)

@@ -44,16 +44,19 @@ class Running:
 
 @contextmanager
 def start_server(
-    data: Path, *options: str, environment: dict[str, str] | None = None
+    data: Path,
+    *options: str,
+    command: str = "serve",
+    environment: dict[str, str] | None = None,
 ) -> Iterator[Running]:
-    """Start ``waterbutler serve`` on a free port and stop it at the end."""
-    command: Sequence[str] = (
-        *(sys.executable, "-m", "waterbutler", "serve"),
+    """Start ``waterbutler serve``, or another one, on a free port and stop it at the end."""
+    program: Sequence[str] = (
+        *(sys.executable, "-m", "waterbutler", command),
         *("--data", str(data), "--port", "0", *options),
     )
     clean = {k: v for k, v in os.environ.items() if not k.startswith("WATERBUTLER_")}
     process = subprocess.Popen(
-        command,
+        program,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -104,3 +104,14 @@ def etag_of(id: str, version: int) -> str:
 def shown(hashes: Mapping[str, str]) -> Mapping[str, str]:
     """The hashes that are shown, whatever else the host knows."""
     return {name: hashes[name] for name in sorted(HASHES & hashes.keys())}
+
+
+def number_of(version: str) -> int:
+    """The number of a version.
+
+    Raises:
+        NotFound: It is none that a file could have.
+    """
+    if not (version.isascii() and version.isdigit() and len(version) <= 9):
+        raise NotFound(f"There is no version {version!r}.")
+    return int(version)

@@ -80,6 +80,8 @@ class Places:
         Raises:
             NotFound: There is nothing of this kind.
         """
+        if self.recent.take_alone(path):
+            raise _missing(path)
         node = await self._by_id(path)
         if node is not None:
             parent = path.parent

@@ -33,7 +33,7 @@ from waterbutler.core.errors import (
 from waterbutler.core.filetree import FileTree, Location, NodeVersion
 from waterbutler.plugins import Context, Mount
 from waterbutler_osfstorage.config import OsfStorageCredentials, OsfStorageSettings
-from waterbutler_osfstorage.entries import entry_of, etag_of, listed, version_entry
+from waterbutler_osfstorage.entries import entry_of, etag_of, listed, number_of, version_entry
 from waterbutler_osfstorage.hooks import HookTree
 from waterbutler_osfstorage.places import Places
 from waterbutler_osfstorage.recent import READ_SECONDS, Seen
@@ -42,6 +42,9 @@ from waterbutler_osfstorage.transfer import Store, transfer
 from waterbutler_osfstorage.vault import Vault
 
 T = TypeVar("T")
+
+_REMEMBERED = 4096
+"""Of folders with fewer things in them it is remembered which names a file and a folder share."""
 
 
 class OsfStorageProvider(Provider):
@@ -160,7 +163,7 @@ class OsfStorageProvider(Provider):
         if path.is_root:
             return Entry(path=path)
         seen = self._places.recent.take(path) or await self._places.look(path)
-        number = None if version is None else _number(version)
+        number = None if version is None else number_of(version)
         if number is None or number == seen.node.version:
             return entry_of(seen.node, seen.path, self._user)
         return await self._old_version(seen, number)
@@ -168,6 +171,8 @@ class OsfStorageProvider(Provider):
     async def list(self, path: Path) -> AsyncIterator[Entry]:
         """See `Provider.list`."""
         folder, id = await self._places.folder(path)
+        files: set[str] = set()
+        folders: list[Path] = []
         async with aclosing(_generator(self._tree.children(id, user=self._user))) as nodes:
             async for node in nodes:
                 try:
@@ -175,7 +180,17 @@ class OsfStorageProvider(Provider):
                 except BadPath:
                     continue
                 self._places.recent.saw(where, node)
+                if len(files) + len(folders) == _REMEMBERED:
+                    pass
+                elif node.is_folder:
+                    folders.append(where)
+                else:
+                    files.add(node.name)
                 yield entry_of(node, where, self._user)
+        if len(files) + len(folders) < _REMEMBERED:
+            for where in folders:
+                if where.name not in files:
+                    self._places.recent.saw_alone(where.as_file())
 
     async def read(
         self, path: Path, *, range: ByteRange | None = None, version: str | None = None
@@ -185,7 +200,7 @@ class OsfStorageProvider(Provider):
             raise NotFound("There is no such file.", path=str(path))
         seen = await self._places.find(path, READ_SECONDS)
         self._places.recent.take(path)
-        number = seen.node.version if version is None else _number(version)
+        number = seen.node.version if version is None else number_of(version)
         location = await self._tree.locate(seen.node.id, version=number, user=self._user)
         content = await self._vault.read(location, range)
         entry = self._described(seen, number, location.version)
@@ -339,7 +354,7 @@ class OsfStorageProvider(Provider):
         if path.is_folder:
             raise NotFound("There is no such file.", path=str(path))
         seen = await self._places.find(path)
-        number = seen.node.version if version is None else _number(version)
+        number = seen.node.version if version is None else number_of(version)
         return await self._tree.locate(seen.node.id, version=number, user=self._user)
 
     async def _old_version(self, seen: Seen, number: int) -> Entry:
@@ -377,14 +392,3 @@ def _store(source: Provider) -> Store:
     if not isinstance(other, OsfStorageProvider):
         raise Unsupported("Only resources of the same host can be copied from.")
     return other.store
-
-
-def _number(version: str) -> int:
-    """The number of a version.
-
-    Raises:
-        NotFound: It is none that a file could have.
-    """
-    if not (version.isascii() and version.isdigit() and len(version) <= 9):
-        raise NotFound(f"There is no version {version!r}.")
-    return int(version)

@@ -42,6 +42,7 @@ class Recent:
         self._clock = clock
         self._seen: OrderedDict[Path, Seen] = OrderedDict()
         self._free: dict[Path, float] = {}
+        self._alone: dict[Path, float] = {}
 
     def saw(self, path: Path, node: Node, *, fresh: bool = False) -> None:
         """Note what is at a path; ``fresh`` if nobody has been told of it yet."""
@@ -55,6 +56,17 @@ class Recent:
         if len(self._free) >= self._keep:
             self._free.clear()
         self._free[path] = self._clock()
+
+    def saw_alone(self, path: Path) -> None:
+        """Note that a listing shows nothing at a path, but something of the other kind."""
+        if len(self._alone) >= self._keep:
+            self._alone.clear()
+        self._alone[path] = self._clock()
+
+    def take_alone(self, path: Path) -> bool:
+        """Whether a listing showed a moment ago that only the other kind is there; only once."""
+        at = self._alone.pop(path, None)
+        return at is not None and self._clock() - at <= PLACE_SECONDS
 
     def find(self, path: Path, within: float = PLACE_SECONDS) -> Seen | None:
         """What was seen at a path in the last seconds."""
@@ -83,6 +95,7 @@ class Recent:
     def forget(self, path: Path) -> None:
         """What is at a path, or below it, changes."""
         self._free.pop(path, None)
+        self._alone.clear()
         self._seen.pop(path, None)
         if path.is_folder:
             self._free.clear()

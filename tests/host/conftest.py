@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.host.serving import HostServer
 from tests.servers import postgres
 from waterbutler.core.filetree import Blob, Destination
 from waterbutler.host import Database, EmbeddedTrees, copying, reading
@@ -128,3 +129,13 @@ def _check(connection):
             for version in stored[row.seq]
         )
         assert resource.used == used
+
+
+@pytest.fixture
+def host(tmp_path, io_loop):
+    """An embedded host that is served."""
+    server = HostServer(f"sqlite:///{tmp_path}/host.db")
+    io_loop.run_sync(server.start)
+    yield server
+    io_loop.run_sync(lambda: consistent(server.trees))
+    io_loop.run_sync(server.stop)

@@ -66,9 +66,15 @@ async def test_a_full_disk_is_no_room_and_nothing_changes(opened):
     # The pool hands the connection that was used last to the next user: the writer's.
     await opened.database.write(fill)
     made = 0
-    with pytest.raises(QuotaExceeded):
-        for made in range(10_000):
+
+    async def fill_up():
+        nonlocal made
+        while True:
             await tree.record(root.id, f"f{made}", blob(made), user=None)
+            made += 1
+
+    with pytest.raises(QuotaExceeded):
+        await fill_up()
     assert len(await names(tree)) == made
 
 

@@ -15,6 +15,7 @@ import requests
 from tests.harness import ALICE, BASE, BOB, LARGE, NOBODY, named
 from waterbutler.core import ByteStream, Content
 from waterbutler.core.errors import Interrupted, ProviderFault, QuotaExceeded
+from waterbutler.server.patience import Patience
 from waterbutler.server.receive import ROOM, BodyIntake, interrupted
 
 PIECE = b"x" * (1 << 20)
@@ -481,7 +482,7 @@ async def test_a_client_that_leaves_before_the_storage_answers(server, log, targ
 @pytest.fixture
 def impatient(monkeypatch):
     """Nobody may stand still for longer than a moment."""
-    monkeypatch.setattr("waterbutler.server.patience.IDLE_SECONDS", 0.08)
+    monkeypatch.setattr("waterbutler.server.patience.IDLE_SECONDS", 0.4)
 
 
 async def test_an_upload_that_stands_still(server, impatient, log):
@@ -506,16 +507,78 @@ async def test_a_refused_body_that_stands_still(server, impatient):
     connection.reset()
 
 
-async def test_a_refused_body_that_keeps_coming(server, impatient):
-    """Slowly, but it does not stand still."""
-    connection = await server.connect()
-    await connection.start("PUT", f"{BASE}/nothing", {**ALICE, "Content-Length": "1000000"})
-    for _ in range(20):
-        await connection.send(b"x" * 50_000)
-        await asyncio.sleep(0.02)
-    assert (await connection.receive()).status == 404
-    assert await connection.ended()
-    connection.reset()
+async def test_a_refused_body_that_keeps_coming(server, monkeypatch):
+    """Does not stand still: each piece of it counts."""
+    steps = 0
+
+    def theirs(self):
+        nonlocal steps
+        steps += 1
+
+    monkeypatch.setattr(Patience, "theirs", theirs)
+    async with server.connection() as connection:
+        await connection.start("PUT", f"{BASE}/nothing", {**ALICE, "Content-Length": "1000000"})
+        assert (await connection.receive()).status == 404
+        for number in range(20):
+            await connection.send(b"x" * 50_000)
+            while steps < number:
+                await asyncio.sleep(0.001)
+        assert await connection.ended()
+
+
+class Clock:
+    """A loop and a clock that only move when they are told to."""
+
+    def __init__(self):
+        self.now = 1000.0
+        self.timers = []
+
+    def monotonic(self):
+        return self.now
+
+    def get_running_loop(self):
+        return self
+
+    def call_later(self, delay, call):
+        self.timers.append((self.now + delay, call))
+        return self
+
+    def cancel(self):
+        self.timers.clear()
+
+    def move(self, seconds):
+        end = self.now + seconds
+        while self.timers and self.timers[0][0] <= end:
+            self.now, call = self.timers.pop(0)
+            call()
+        self.now = end
+
+
+def test_patience(monkeypatch):
+    """Ends when the client does nothing for too long, and not while it waits for us."""
+    clock, ended = Clock(), []
+    monkeypatch.setattr("waterbutler.server.patience.time", clock)
+    monkeypatch.setattr("waterbutler.server.patience.asyncio", clock)
+    patience = Patience(lambda: ended.append(clock.now))
+    patience.start()
+    patience.start()
+    assert len(clock.timers) == 1
+    for _ in range(10):
+        clock.move(100)
+        patience.theirs()
+    patience.ours()
+    clock.move(10_000)
+    assert not ended
+    patience.theirs()
+    start = clock.now
+    clock.move(10_000)
+    assert len(ended) == 1
+    assert 120 < ended[0] - start <= 151
+    patience.start()
+    patience.stop()
+    patience.stop()
+    clock.move(10_000)
+    assert len(ended) == 1
 
 
 async def test_a_download_that_nobody_takes(server, impatient, log):
@@ -535,13 +598,11 @@ async def test_a_storage_that_thinks_is_not_a_client_that_stands_still(server, i
     write = server.storage.inner.write
 
     async def slowly(path, body, *, mode, content_type=None):
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1)
         return await write(path, body, mode=mode)
 
     server.storage.inner.write = slowly
-    for size in (10, 3_000_000):
-        reply = await server.put(named(f"{size}.bin"), b"x" * size)
-        assert reply.status == 201
+    assert (await server.put(named("a.bin"), b"x" * 10)).status == 201
 
 
 async def test_a_client_that_goes_on_sending_for_ever(server, monkeypatch):
@@ -561,8 +622,8 @@ async def test_a_client_that_does_not_hang_up(server, monkeypatch):
     connection = await server.connect()
     await connection.send(b"nonsense\r\n\r\n")
     assert (await connection.receive()).status == 400
-    await asyncio.sleep(0.2)
-    assert len(asyncio.all_tasks()) == 1
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0.01)
     connection.reset()
 
 
@@ -751,12 +812,15 @@ async def test_what_is_not_finished_is_broken(server):
             connection = await server.connect()
             await connection.start("GET", BASE + target, ALICE, version=version)
             await connection.reader.readexactly(100)
-            downloads.append(connection)
+            downloads.append((connection, version))
     await asyncio.sleep(0.05)
     server.context.state.stopping = True
     await server.server.close_all_connections()
-    for connection in downloads:
-        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+    for connection, version in downloads:
+        broken = ConnectionError
+        if version == "HTTP/1.1":
+            broken = (ConnectionError, asyncio.IncompleteReadError)
+        with pytest.raises(broken):
             await connection.reader.readexactly(31_000_000)
         connection.reset()
     upload.reset()

@@ -232,7 +232,7 @@ async def test_a_view_only_link_leads_everywhere_and_writes_nothing(browser, ser
         assert all(LINK_KEY in link for link in page.links.values() if link != "#main")
     reply = await browser.fetch("GET", link)
     assert (reply.status, reply.body) == (200, b"data")
-    assert (await browser.open(f"{ROOT}?view_only=wrong")).status == 403
+    assert (await browser.open(f"{ROOT}?view_only=wrong")).status == 401
 
 
 class TestWhatIsOffered:

@@ -235,8 +235,10 @@ def check_log(accounts: Accounts, payload: Mapping[str, JSON]) -> tuple[str, str
     action = payload.get("action")
     auth = payload.get("auth")
     user = auth.get("id") if isinstance(auth, dict) else None
+    if not isinstance(action, str):
+        raise InvalidRequest("The action is missing.")
     if action in DOWNLOADS:
-        return str(action), str(user) if user else None
+        return action, str(user) if user else None
     if not isinstance(user, str) or not accounts.knows(user):
         raise InvalidRequest("The user is missing or unknown.")
     if action in {"move", "copy"}:
@@ -247,7 +249,7 @@ def check_log(accounts: Accounts, payload: Mapping[str, JSON]) -> tuple[str, str
         _need(payload.get("metadata"), "path", "materialized", "kind", "nid")
     else:
         raise InvalidRequest("The action is unknown.")
-    return str(action), user
+    return action, user
 
 
 def _need(value: object, *names: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import msgspec
 
 from waterbutler.core import Action, Entry
@@ -21,6 +24,9 @@ from waterbutler.server.v1.handlers import V1Handler
 from waterbutler.server.v1.render import Renderer
 from waterbutler.service import Outcome, Room
 
+_TOLD_CHILDREN = 10_000
+"""How many of the things in a moved folder an event names."""
+
 
 class TransferHandler(V1Handler):
     """Copies, moves and renames."""
@@ -31,6 +37,7 @@ class TransferHandler(V1Handler):
         chunked = "Transfer-Encoding" in self.request.headers
         check_document_size(None if chunked else self.declared_size)
         self._body = SmallBody(MAX_DOCUMENT)
+        self._children: list[dict[str, Any]] = []
 
     async def receive(self, chunk: bytes) -> None:
         """Collect the document."""
@@ -79,8 +86,10 @@ class TransferHandler(V1Handler):
                 errors = (message_of(error, status),)
                 self.note(action, folder, renderer.item(wanted), source=item, errors=errors)
             raise
-        entry = outcome.entry
-        self.note(action, folder, renderer.item(entry.path, entry), source=item)
+        moved = renderer.item(outcome.entry.path, outcome.entry)
+        if outcome.entry.is_folder:
+            moved = replace(moved, attributes={**moved.attributes, "children": self._children})
+        self.note(action, folder, moved, source=item)
         return outcome
 
     async def _answer(self, room: Room, renderer: Renderer, entry: Entry, status: int) -> None:
@@ -93,9 +102,16 @@ class TransferHandler(V1Handler):
         self.set_header("Content-Type", JSON_TYPE)
         attributes = document.pop("attributes")
         head = msgspec.json.encode({"data": {**document, "attributes": attributes}})
+
+        def encode(child: Entry) -> bytes:
+            shown = renderer.attributes(child)
+            if len(self._children) < _TOLD_CHILDREN:
+                self._children.append(shown)
+            return msgspec.json.encode(shown)
+
         await self.send_array(
             self.context.butler.list(room, entry.path),
-            lambda child: msgspec.json.encode(renderer.attributes(child)),
+            encode,
             head=head[: -len(b"}}}")] + b',"children":[',
             tail=b"]}}}",
         )
