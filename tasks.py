@@ -27,7 +27,7 @@ TEST_TOOLS = {
     "unzip": "unzip",
 }
 """The commands that tests talk to, and the Debian packages that have them."""
-HIDDEN_TOOLS = Path("/usr/lib/postgresql").glob("*/bin")
+HIDDEN_TOOLS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 """Where Debian keeps the programs of PostgreSQL."""
 BENCH_TOOLS = {"nginx": "nginx-light", "wrk": "wrk"}
 """The same for benchmarks."""

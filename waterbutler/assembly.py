@@ -26,7 +26,7 @@ from waterbutler.callbacks import CallbackSink, Spool
 from waterbutler.core import ANONYMOUS, Grant
 from waterbutler.core.errors import ConfigInvalid, WaterButlerError
 from waterbutler.events import Events, LogSink
-from waterbutler.host import Host
+from waterbutler.host import OSFSTORAGE, Host
 from waterbutler.hosting import make_host
 from waterbutler.http import HttpClient
 from waterbutler.mounts import Mounts
@@ -133,7 +133,7 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
         sessions=sessions,
         options=options,
         metrics=metrics,
-        readiness=_readiness(data),
+        readiness=_readiness(data, host if _keeps_trees(settings) else None),
         accounts=static if "static" in settings.auth.handlers else None,
         events=Events((LogSink(), callbacks)),
     )
@@ -210,9 +210,21 @@ def _resources(settings: Settings) -> dict[str, Resource]:
     }
 
 
-def _readiness(data: Path) -> Callable[[], Awaitable[list[str]]]:
+def _keeps_trees(settings: Settings) -> bool:
+    """Whether anything needs the embedded host's database."""
+    mounts = (mount for found in _resources(settings).values() for mount in found.mounts.values())
+    return settings.host.serve or any(mount.provider == OSFSTORAGE for mount in mounts)
+
+
+def _readiness(data: Path, host: Host | None) -> Callable[[], Awaitable[list[str]]]:
     async def reasons() -> list[str]:
         usable = await asyncio.to_thread(os.access, data, os.R_OK | os.W_OK | os.X_OK)
-        return [] if usable else ["The data folder cannot be used."]
+        found = [] if usable else ["The data folder cannot be used."]
+        if host is not None:
+            try:
+                await host.trees.database.check()
+            except WaterButlerError as error:
+                found.append(error.message)
+        return found
 
     return reasons

@@ -171,8 +171,8 @@ class OsfStorageProvider(Provider):
     async def list(self, path: Path) -> AsyncIterator[Entry]:
         """See `Provider.list`."""
         folder, id = await self._places.folder(path)
-        files: set[str] = set()
-        folders: list[Path] = []
+        files: dict[str, Path] = {}
+        folders: dict[str, Path] = {}
         async with aclosing(_generator(self._tree.children(id, user=self._user))) as nodes:
             async for node in nodes:
                 try:
@@ -180,17 +180,12 @@ class OsfStorageProvider(Provider):
                 except BadPath:
                     continue
                 self._places.recent.saw(where, node)
-                if len(files) + len(folders) == _REMEMBERED:
-                    pass
-                elif node.is_folder:
-                    folders.append(where)
-                else:
-                    files.add(node.name)
+                if len(files) + len(folders) < _REMEMBERED:
+                    (folders if node.is_folder else files)[node.name] = where
                 yield entry_of(node, where, self._user)
         if len(files) + len(folders) < _REMEMBERED:
-            for where in folders:
-                if where.name not in files:
-                    self._places.recent.saw_alone(where.as_file())
+            for name in folders.keys() - files.keys():
+                self._places.recent.saw_alone(folders[name].as_file())
 
     async def read(
         self, path: Path, *, range: ByteRange | None = None, version: str | None = None

@@ -2,13 +2,12 @@
 
 import asyncio
 import json
-import socket
 
 import pytest
-from tornado.netutil import bind_sockets
 
 from tests.fakes.osf_host import USER, running_host
 from tests.osf_server import BASE, OsfServer
+from waterbutler.callbacks import Spool
 
 MINIMAL = {"nid", "resource", "provider", "kind", "path", "name", "materialized", "extra"}
 FULL = MINIMAL | {
@@ -241,10 +240,6 @@ async def test_a_restart_loses_nothing(server, host, tmp_path):
     await server.upload("a.txt")
     await server.logs(2)
     await server.stop()
-    (listening,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
-    listening.close()
-    from waterbutler.callbacks import Spool  # noqa: PLC0415
-
     spool = Spool(tmp_path / "callbacks.db")
     (waiting,) = spool.take(10, now=1e12, until=0)
     spool.close()

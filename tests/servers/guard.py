@@ -2,7 +2,7 @@
 
 The tests of one run share a server, whichever worker started it. Who ends it cannot be one of the
 workers, and must work when a run is killed; so it is this process, which looks whether the run is
-still there. Afterwards the server's folder is removed.
+still there. Afterwards the server's folder is removed, and what says that there is a server.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def alive(pid: int) -> bool:
@@ -33,6 +34,10 @@ def main() -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
+    for note in (f"{folder}.json", f"{folder}.lock"):
+        Path(note).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        Path(folder).parent.rmdir()  # unless another server of the run is still there
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from waterbutler.cli.output import UsageError, say, visible
 from waterbutler.cli.serving import load_settings, words
 from waterbutler.core import ByteStream, Path, Provider, WriteMode
 from waterbutler.core.errors import WaterButlerError
+from waterbutler.hosting import make_trees
 from waterbutler.http import HttpClient
 from waterbutler.plugins import Context, Mount, Registry
 from waterbutler.settings import MountSettings, Settings
@@ -39,7 +40,7 @@ def check(args: argparse.Namespace) -> int:
     if not mounts:
         say("No storage is configured.")
         return 0
-    verdicts = asyncio.run(_judge_all(mounts, FsPath(settings.server.data)))
+    verdicts = asyncio.run(_judge_all(mounts, settings))
     for verdict in verdicts:
         say(visible(verdict.line))
     return 0 if all(verdict.fine for verdict in verdicts) else 1
@@ -61,11 +62,21 @@ def _chosen(settings: Settings, storage: str | None) -> dict[str, MountSettings]
     return {wanted: mounts[wanted]}
 
 
-async def _judge_all(mounts: dict[str, MountSettings], data: FsPath) -> list[Verdict]:
+async def _judge_all(mounts: dict[str, MountSettings], settings: Settings) -> list[Verdict]:
+    trees = make_trees(settings)
     async with HttpClient() as http:
-        context = Context(registry=Registry.from_entry_points(), data=data, http=http)
+        context = Context(
+            registry=Registry.from_entry_points(),
+            data=FsPath(settings.server.data),
+            http=http,
+            trees=trees,
+            hooks_secret=settings.auth.osf.hmac_secret,
+        )
         judging = (_judge(where, mount, context) for where, mount in mounts.items())
-        return await asyncio.gather(*judging)
+        try:
+            return await asyncio.gather(*judging)
+        finally:
+            await trees.aclose()
 
 
 async def _judge(where: str, mount: MountSettings, context: Context) -> Verdict:

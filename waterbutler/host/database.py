@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+import structlog
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -36,10 +37,14 @@ from waterbutler.host import schema
 
 T = TypeVar("T")
 
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.host")
+
 _READERS = 4
 """Reads that may be inside the database at a time."""
 _WRITERS = {"sqlite": 1, "postgresql": 4}
 """SQLite has one writer anyway, and more would only fill the threads with waiting."""
+_LONGEST = 120
+"""Seconds that PostgreSQL may work on one statement."""
 _ATTEMPTS = 6
 """How often a transaction is tried that lost against another one."""
 _RETRIED = frozenset({"40001", "40P01"})
@@ -100,6 +105,15 @@ class Database:
             if not future.cancel():
                 await _ended(done)
             raise
+
+    async def check(self) -> None:
+        """Prove that the database can be used.
+
+        Raises:
+            ProviderUnavailable: It cannot.
+            ConfigInvalid: Its tables are of another version.
+        """
+        await self.read(lambda connection: connection.execute(text("SELECT 1")).all())
 
     async def aclose(self) -> None:
         """Finish what is running, and close all connections."""
@@ -173,8 +187,10 @@ def _engine(url: URL, patience: float) -> Engine:
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": max(int(patience), 2),
+                "tcp_user_timeout": int(patience * 1000),
                 "application_name": "waterbutler",
-                "options": f"-c lock_timeout={int(patience * 1000)} -c timezone=UTC",
+                "options": f"-c lock_timeout={int(patience * 1000)}"
+                f" -c statement_timeout={_LONGEST * 1000}",
             },
         )
     except (ModuleNotFoundError, NoSuchModuleError):
@@ -249,6 +265,8 @@ def _out_of_order(error: DBAPIError | PoolTimeout) -> WaterButlerError:
         code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
         full = code == sqlite3.SQLITE_FULL
         busy = code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    if not busy:
+        _log.warning("host's database failed", reason=str(getattr(error, "orig", error)))
     if full:
         return QuotaExceeded("The host's database has no room left.")
     if busy:
