@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,14 @@ from tornado.netutil import bind_sockets
 from tests.fakes.osf_host import HMAC_SECRET, FakeHost
 from tests.harness import Connection, Reply
 from waterbutler.assembly import Assembly, assemble
-from waterbutler.settings import AuthSettings, OsfSettings, ServerSettings, Settings
+from waterbutler.settings import (
+    AuthSettings,
+    MountSettings,
+    OsfSettings,
+    ResourceSettings,
+    ServerSettings,
+    Settings,
+)
 
 BASE = "/v1/resources/guid0/providers/osfstorage"
 OTHER = "/v1/resources/guid1/providers/osfstorage"
@@ -26,6 +33,7 @@ class OsfServer:
 
     host: FakeHost
     data: Path
+    handlers: list[str] = field(default_factory=lambda: ["osf"])
 
     async def start(self) -> OsfServer:
         (listening,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
@@ -50,9 +58,17 @@ class OsfServer:
         )
         settings = Settings(
             server=ServerSettings(data=str(self.data)),
-            auth=AuthSettings(handlers=["osf"], osf=osf),
+            auth=AuthSettings(handlers=self.handlers, osf=osf),
+            resources={"own": self.own_resource()},
         )
         return assemble(settings, url=self.url)
+
+    def own_resource(self) -> ResourceSettings:
+        """A resource of this server's own, for the handler ``static``."""
+        files = MountSettings(
+            provider="filesystem", settings={"folder": str(self.data / "own"), "create": True}
+        )
+        return ResourceSettings(access={"anonymous": "read"}, providers={"files": files})
 
     async def stop(self) -> None:
         self.assembly.server.stop()

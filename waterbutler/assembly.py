@@ -95,15 +95,10 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
     registry = Registry.from_entry_points()
     data = Path(settings.server.data)
     http = HttpClient()
-    secret = session_secret(settings)
-    sessions = Sessions(secret, lifetime=settings.server.session_hours * 3600)
+    sessions = Sessions(session_secret(settings), lifetime=settings.server.session_hours * 3600)
     accounts, resources = _accounts(settings), _resources(settings).values()
-    static = StaticHandler(
-        accounts,
-        resources,
-        sessions,
-        passes_on=settings.auth.handlers[-1:] != ["static"],
-    )
+    passes_on = settings.auth.handlers[-1:] != ["static"]
+    static = StaticHandler(accounts, resources, sessions, passes_on=passes_on)
     domain = (url or settings.server.url).rstrip("/")
     host = make_host(settings, accounts, resources, static, url=domain)
     shared = Context(
@@ -115,7 +110,26 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
     )
     mounts = Mounts(shared, metrics)
     auth = AuthChain(_handlers(settings, static, http))
-    options = ServerOptions(
+    callbacks = CallbackSink(http, Spool(data / "callbacks.db"), settings.auth.osf.hmac_secret)
+    callbacks.start()
+    context = ServerContext(
+        butler=Butler(auth, mounts, concurrency=settings.server.transfer_concurrency),
+        auth=auth,
+        sessions=sessions,
+        options=_options(settings, domain),
+        metrics=metrics,
+        readiness=_readiness(data, host if _keeps_trees(settings) else None),
+        accounts=static if "static" in settings.auth.handlers else None,
+        events=Events((LogSink(), callbacks)),
+    )
+    rules = host_rules(context, host) if settings.host.serve else ()
+    application = make_application(context, rules, alone=settings.host.alone)
+    server = make_server(application, context.options)
+    return Assembly(settings, context, server, mounts, registry, http, host, callbacks)
+
+
+def _options(settings: Settings, domain: str) -> ServerOptions:
+    return ServerOptions(
         domain=domain,
         cors=Cors.of(settings.server.cors_origins),
         max_upload_size=settings.server.max_upload_bytes,
@@ -125,22 +139,6 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
         mfr_url=settings.auth.osf.mfr_url,
         idle_seconds=settings.server.idle_seconds,
     )
-    callbacks = CallbackSink(http, Spool(data / "callbacks.db"), settings.auth.osf.hmac_secret)
-    callbacks.start()
-    context = ServerContext(
-        butler=Butler(auth, mounts, concurrency=settings.server.transfer_concurrency),
-        auth=auth,
-        sessions=sessions,
-        options=options,
-        metrics=metrics,
-        readiness=_readiness(data, host if _keeps_trees(settings) else None),
-        accounts=static if "static" in settings.auth.handlers else None,
-        events=Events((LogSink(), callbacks)),
-    )
-    rules = host_rules(context, host) if settings.host.serve else ()
-    application = make_application(context, rules, alone=settings.host.alone)
-    server = make_server(application, options)
-    return Assembly(settings, context, server, mounts, registry, http, host, callbacks)
 
 
 def grant_for(mount: MountConfig) -> Grant:

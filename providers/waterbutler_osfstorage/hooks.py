@@ -133,21 +133,16 @@ class HookTree:
         self, id: str | None = None, *, user: str | None = None
     ) -> AsyncIterator[Node]:
         """See `FileTree.children`; the host sends all of them at once."""
-        id = await self._id(id)
-        try:
-            body = await self._get(f"{id}/children/", {}, {"user_id": user or ""})
-        except InvalidRequest:
-            raise NotAFolder("This is a file.") from None
-        for item in _read(body, list[wire.Item]):
+        for item in await self._children(id, {"user_id": user or ""}):
             yield item.node()
 
     async def child(self, parent: str, name: str, *, folder: bool) -> Node | None:
-        """See `FileTree.child`; the host has to list the folder for it."""
-        found = None
-        async for node in self.children(parent):
-            if node.name == name and node.is_folder == folder:
-                found = node
-        return found
+        """See `FileTree.child`; hosts that do not look for one name show the whole folder."""
+        kind = "folder" if folder else "file"
+        for item in await self._children(parent, {"user_id": "", "name": name}):
+            if item.name == name and item.kind == kind:
+                return item.node()
+        return None
 
     async def locate(
         self, id: str, *, version: int | None = None, user: str | None = None
@@ -155,8 +150,9 @@ class HookTree:
         """See `FileTree.locate`."""
         query = {"version": "" if version is None else str(version), "mode": ""}
         payload: dict[str, JSON] = {"user": user} if user is not None else {}
+        where = f"{check_id(id)}/download/"
         try:
-            body = await self._get(f"{check_id(id)}/download/", payload, query)
+            body = await self._get(where, payload, query)
         except InvalidRequest:
             raise IsAFolder("This is a folder.") from None
         return _read(body, wire.Download).location()
@@ -165,9 +161,9 @@ class HookTree:
         self, id: str, *, view_only: str | None = None
     ) -> AsyncIterator[NodeVersion]:
         """See `FileTree.revisions`."""
-        query = {"view_only": view_only or ""}
+        where, query = f"{check_id(id)}/revisions/", {"view_only": view_only or ""}
         try:
-            body = await self._get(f"{check_id(id)}/revisions/", {}, query)
+            body = await self._get(where, {}, query)
         except InvalidRequest:
             raise IsAFolder("This is a folder.") from None
         for revision in _read(body, wire.Revisions).revisions:
@@ -200,13 +196,22 @@ class HookTree:
         blob: Blob,
         *,
         user: str | None,
-        file: str | None = None,  # noqa: ARG002 - the host goes by parent and name
-        exclusive: bool = False,  # noqa: ARG002 - the host adds a version
+        file: str | None = None,
+        exclusive: bool = False,
     ) -> Recorded:
-        """See `FileTree.record`; the host knows neither ``file`` nor ``exclusive``."""
+        """See `FileTree.record`; not all hosts know ``file`` and ``exclusive``."""
         payload = wire.recording(check_name(name), user, blob)
+        if file is not None:
+            payload["file"] = check_id(file)
+        if exclusive:
+            payload["exclusive"] = True
         where = f"{check_id(parent)}/children/"
-        status, body = await self._repeated(lambda: self._send("POST", where, payload, {}))
+        tries, (status, body) = await self._repeated(lambda: self._send("POST", where, payload, {}))
+        if status == 409 and tries > 1:
+            # Perhaps the first try had done it, and only its answer was lost.
+            node = await self.child(parent, name, folder=False)
+            if node is not None and node.hashes.get("sha256") == blob.hashes["sha256"]:
+                return Recorded(node=node, created=True, version_id="")
         if status not in {200, 201}:
             raise _refusal(status, body)
         changed = _read(body, wire.Changed)
@@ -337,13 +342,22 @@ class HookTree:
             raise kind(text, retry_after=retry_after(reply.headers))
         return reply.status, answer
 
-    async def _repeated(self, call: Callable[[], Awaitable[T]]) -> T:
-        for pause in self._patience.pauses:
+    async def _children(self, id: str | None, query: dict[str, str]) -> list[wire.Item]:
+        where = f"{await self._id(id)}/children/"
+        try:
+            body = await self._get(where, {}, query)
+        except InvalidRequest:
+            raise NotAFolder("This is a file.") from None
+        return _read(body, list[wire.Item])
+
+    async def _repeated(self, call: Callable[[], Awaitable[T]]) -> tuple[int, T]:
+        """Try until it works; gives how often it was tried, and the result."""
+        for tries, pause in enumerate(self._patience.pauses, 1):
             try:
-                return await call()
+                return tries, await call()
             except ProviderUnavailable:
                 await self._patience.sleep(pause)
-        return await call()
+        return len(self._patience.pauses) + 1, await call()
 
 
 def _refusal(status: int, body: bytes) -> WaterButlerError:

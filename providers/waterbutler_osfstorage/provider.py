@@ -36,7 +36,7 @@ from waterbutler_osfstorage.config import OsfStorageCredentials, OsfStorageSetti
 from waterbutler_osfstorage.entries import entry_of, etag_of, listed, number_of, version_entry
 from waterbutler_osfstorage.hooks import HookTree
 from waterbutler_osfstorage.places import Places
-from waterbutler_osfstorage.recent import READ_SECONDS, Seen
+from waterbutler_osfstorage.recent import PLACE_SECONDS, READ_SECONDS, Seen
 from waterbutler_osfstorage.room import metered, require_room
 from waterbutler_osfstorage.transfer import Store, transfer
 from waterbutler_osfstorage.vault import Vault
@@ -193,7 +193,7 @@ class OsfStorageProvider(Provider):
         """See `Provider.read`."""
         if path.is_folder:
             raise NotFound("There is no such file.", path=str(path))
-        seen = await self._places.find(path, READ_SECONDS)
+        seen = await self._places.find(path, READ_SECONDS if path.id else PLACE_SECONDS)
         self._places.recent.take(path)
         number = seen.node.version if version is None else number_of(version)
         location = await self._tree.locate(seen.node.id, version=number, user=self._user)

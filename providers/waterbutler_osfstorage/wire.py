@@ -112,6 +112,7 @@ class Revision(msgspec.Struct, frozen=True):
     index: int
     date: str | None = None
     downloads: int | None = None
+    size: int | None = None
     md5: str | None = None
     sha256: str | None = None
     user: _User | None = None
@@ -123,6 +124,7 @@ class Revision(msgspec.Struct, frozen=True):
         return NodeVersion(
             index=self.index,
             date=moment(self.date),
+            size=self.size,
             hashes={name: value for name, value in hashes.items() if value},
             downloads=self.downloads or 0,
             author=author,

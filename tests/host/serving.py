@@ -1,5 +1,6 @@
 """An embedded host on a free port, and somebody who speaks its wire contract by hand."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -119,8 +120,6 @@ class HostServer:
         await self.host.aclose()
 
     async def request(self, method, target, headers=None, body=None) -> Reply:
-        import asyncio  # noqa: PLC0415
-
         connection = Connection(*await asyncio.open_connection("127.0.0.1", self.port))
         try:
             return await connection.request(method, target, headers or {}, body)

@@ -96,6 +96,18 @@ def test_the_host_is_served_beside_the_rest_if_it_is_turned_on(configuration, tm
             assert get(f"{server.url}/host/api/v1/files/auth/")[0] == 404
 
 
+def test_a_host_whose_database_is_away_is_not_ready(configuration, tmp_path):
+    options = configuration("true")
+    file = tmp_path / "waterbutler.toml"
+    file.write_text(f'{file.read_text()}database = "postgresql://127.0.0.1:1/none"\n')
+    with start_server(tmp_path / "data", *options) as server:
+        status, answer = get(f"{server.url}/ready")
+        assert (status, answer["reasons"]) == (503, ["The host's database cannot be used."])
+        query = urlencode(signed({}, secret="four"))
+        status, answer = get(f"{server.url}/host/api/v1/ab12c/osfstorage/?{query}")
+        assert (status, answer["code"]) == (503, 503)
+
+
 def test_a_host_without_secrets_does_not_start(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["host", "--port", "0"]) == 2

@@ -63,7 +63,7 @@ async def test_a_full_disk_is_no_room_and_nothing_changes(opened):
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
-    # The pool hands the connection that was used last to the next user: the writer's.
+    # Calls that follow each other share one connection, and the limit is the connection's.
     await opened.database.write(fill)
     made = 0
 

@@ -18,7 +18,7 @@ from waterbutler.core.errors import (
     QuotaExceeded,
     SamePlace,
 )
-from waterbutler.core.filetree import Author, Destination
+from waterbutler.core.filetree import Author
 from waterbutler.host import EmbeddedTrees
 
 BAD_NAMES = ["", ".", "..", "a/b", "nul\0", "x" * 256, "\udc80"]
@@ -545,9 +545,3 @@ async def test_a_page_of_a_folder_goes_on_after_a_key(tree, root):
     assert [row.node.name for row in rows] == ["d", "f0", "f1", "f2", "f3"]
     assert rows[0].location is None
     assert rows[1].location.object == blob("0").object
-
-
-def test_destinations_are_values():
-    assert Destination(resource="a", parent="b", name="c") == Destination(
-        resource="a", parent="b", name="c"
-    )

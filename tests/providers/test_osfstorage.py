@@ -8,12 +8,17 @@ import pytest
 from tornado.ioloop import IOLoop
 
 from tests.fakes.osf_host import FakeHost, running_host
-from tests.providers.osfstorage_support import folder, opened
+from tests.providers.osfstorage_support import folder, opened, registry
+from tests.providers.s3_support import opened as open_bucket
+from tests.servers import postgres
+from tests.servers.s3 import seaweedfs
 from waterbutler.core import Provider
 from waterbutler.host.database import Database
 from waterbutler.host.tree import EmbeddedTrees
 from waterbutler.http import HttpClient
+from waterbutler.plugins import Registry
 from waterbutler.testing.conformance import ProviderContract
+from waterbutler.testing.memory import MemoryProvider
 from waterbutler_osfstorage import OsfStorageProvider
 
 
@@ -41,26 +46,44 @@ class TestOverTheWire(ProviderContract):
         return opened(host, http, folder(tmp_path / "blobs"), resource="guid1")
 
 
-class TestEmbedded(ProviderContract):
+class Embedded(ProviderContract):
     same_content_is_a_version = False
 
     @pytest.fixture
-    def trees(self, io_loop: IOLoop, tmp_path: Path) -> Iterator[EmbeddedTrees]:
-        trees = EmbeddedTrees(Database(f"sqlite:///{tmp_path}/host.db"))
+    def database(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path}/host.db"
+
+    @pytest.fixture
+    def trees(self, io_loop: IOLoop, database: str) -> Iterator[EmbeddedTrees]:
+        trees = EmbeddedTrees(Database(database))
         yield trees
         io_loop.run_sync(trees.aclose)
 
     @pytest.fixture
-    def provider(self, trees: EmbeddedTrees, tmp_path: Path) -> Provider:
-        return self.opened(trees, folder(tmp_path / "blobs"), "guid0")
+    def storages(self, tmp_path: Path) -> Registry:
+        return registry()
 
     @pytest.fixture
-    def other(self, trees: EmbeddedTrees, tmp_path: Path) -> Provider:
-        return self.opened(trees, folder(tmp_path / "blobs"), "guid1")
+    def storage(self, tmp_path: Path) -> dict[str, Any]:
+        return folder(tmp_path / "blobs")
 
-    def opened(self, trees: EmbeddedTrees, storage: dict[str, Any], resource: str) -> Provider:
+    @pytest.fixture
+    def provider(
+        self, trees: EmbeddedTrees, storage: dict[str, Any], storages: Registry
+    ) -> Provider:
+        return self.opened(trees, storage, storages, "guid0")
+
+    @pytest.fixture
+    def other(self, trees: EmbeddedTrees, storage: dict[str, Any], storages: Registry) -> Provider:
+        return self.opened(trees, storage, storages, "guid1")
+
+    def opened(
+        self, trees: EmbeddedTrees, storage: dict[str, Any], storages: Registry, resource: str
+    ) -> Provider:
         """A storage that, when it is closed, ends what its host does in the background too."""
-        provider = opened(None, HttpClient(), storage, resource=resource, trees=trees)
+        provider = opened(
+            None, HttpClient(), storage, resource=resource, trees=trees, storages=storages
+        )
         close = provider.aclose
 
         async def aclose() -> None:
@@ -69,3 +92,40 @@ class TestEmbedded(ProviderContract):
 
         provider.aclose = aclose  # type: ignore[method-assign]
         return provider
+
+
+class TestEmbeddedWithFolder(Embedded):
+    pass
+
+
+class TestEmbeddedInPostgres(Embedded):
+    @pytest.fixture
+    def database(self) -> Iterator[str]:
+        with postgres.database() as url:
+            yield url
+
+
+class TestEmbeddedWithMemory(Embedded):
+    @pytest.fixture
+    def storages(self) -> Registry:
+        return registry(memory=MemoryProvider())
+
+    @pytest.fixture
+    def storage(self) -> dict[str, Any]:
+        return {"provider": "memory"}
+
+
+class TestEmbeddedWithS3(Embedded):
+    @pytest.fixture
+    def http(self, io_loop: IOLoop) -> Iterator[HttpClient]:
+        client = HttpClient()
+        yield client
+        io_loop.run_sync(client.aclose)
+
+    @pytest.fixture
+    def storages(self, http: HttpClient) -> Registry:
+        return registry(s3=open_bucket(seaweedfs(), http))
+
+    @pytest.fixture
+    def storage(self) -> dict[str, Any]:
+        return {"provider": "s3", "bucket": "first"}

@@ -169,6 +169,7 @@ def _hold(
 def _take(connection: Connection, id: str, until: int, resource: str | None) -> bool:
     """Take a lease for uploads, unless blobs are being removed."""
     _alone(connection)
+    connection.execute(delete(leases).where(leases.c.until <= now()))
     if _is_held(connection, _SWEEP):
         return False
     _hold(connection, id, until, resource=resource)

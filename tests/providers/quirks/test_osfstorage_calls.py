@@ -76,7 +76,6 @@ async def test_zip_a_folder(server, fresh, host):
     reply = await server.request("GET", f"{BASE}/{id}/?zip=")
     assert reply.status == 200
     assert reply.body.count(b"PK\x01\x02") == 2
-    print(host.names)
     assert sorted(host.names) == ["E2", "E3", "E3", "E7", "E7", "auth"]
 
 
