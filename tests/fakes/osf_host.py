@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from tornado import httpserver, web
 from tornado.netutil import bind_sockets
@@ -491,15 +491,29 @@ def _error(status: int, text: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def running_host() -> Iterator[FakeHost]:
     """A host in a thread and an event loop of its own, for tests that look what theirs runs."""
-    host = FakeHost()
+    with in_thread(FakeHost()) as host:
+        yield host
+
+
+class Server(Protocol):
+    async def start(self) -> Any: ...
+    async def stop(self) -> None: ...
+
+
+S = TypeVar("S", bound=Server)
+
+
+@contextlib.contextmanager
+def in_thread(server: S) -> Iterator[S]:
+    """Run a server in a thread and an event loop of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    asyncio.run_coroutine_threadsafe(host.start(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
     try:
-        yield host
+        yield server
     finally:
-        asyncio.run_coroutine_threadsafe(host.stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()

@@ -51,6 +51,27 @@ def opened(
     if host is not None:
         host.storage = storage
         settings = host.settings(resource)
+    return _opened(settings, http, resource, user, view_only, trees, storages)
+
+
+def at_host(
+    url: str, resource: str, http: HttpClient, storage: dict[str, Any]
+) -> OsfStorageProvider:
+    """The storage of a resource of another server's embedded host, whose address is ``url``."""
+    base = f"{url}/api/v1/{resource}/osfstorage/"
+    settings = {"storage": storage, "nid": resource, "baseUrl": base}
+    return _opened(settings, http, resource, ME, None, None, None)
+
+
+def _opened(
+    settings: dict[str, Any],
+    http: HttpClient,
+    resource: str,
+    user: User,
+    view_only: str | None,
+    trees: Any,
+    storages: Registry | None,
+) -> OsfStorageProvider:
     context = Context(
         registry=storages or registry(),
         data=FsPath("/nonexistent"),

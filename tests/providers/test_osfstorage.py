@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from tornado.ioloop import IOLoop
 
-from tests.fakes.osf_host import FakeHost, running_host
-from tests.providers.osfstorage_support import folder, opened, registry
+from tests.fakes.osf_host import FakeHost, in_thread, running_host
+from tests.host.serving import HostServer
+from tests.providers.osfstorage_support import at_host, folder, opened, registry
 from tests.providers.s3_support import opened as open_bucket
 from tests.servers import postgres
 from tests.servers.s3 import seaweedfs
@@ -44,6 +45,27 @@ class TestOverTheWire(ProviderContract):
     @pytest.fixture
     def other(self, host: FakeHost, http: HttpClient, tmp_path: Path) -> OsfStorageProvider:
         return opened(host, http, folder(tmp_path / "blobs"), resource="guid1")
+
+
+class TestEmbeddedOverTheWire(TestOverTheWire):
+    """The tree of another server of ours."""
+
+    page_entries = 1200
+
+    @pytest.fixture
+    def host(self, tmp_path: Path) -> Iterator[HostServer]:
+        server = HostServer(f"sqlite:///{tmp_path}/host.db")
+        server.trees.limits = lambda _resource: None
+        with in_thread(server) as host:
+            yield host
+
+    @pytest.fixture
+    def provider(self, host: HostServer, http: HttpClient, tmp_path: Path) -> OsfStorageProvider:
+        return at_host(host.url, "guid0", http, folder(tmp_path / "blobs"))
+
+    @pytest.fixture
+    def other(self, host: HostServer, http: HttpClient, tmp_path: Path) -> OsfStorageProvider:
+        return at_host(host.url, "public", http, folder(tmp_path / "blobs"))
 
 
 class Embedded(ProviderContract):
@@ -116,6 +138,8 @@ class TestEmbeddedWithMemory(Embedded):
 
 
 class TestEmbeddedWithS3(Embedded):
+    page_entries = 250  # the pages are the tree's, and those are turned in the other classes
+
     @pytest.fixture
     def http(self, io_loop: IOLoop) -> Iterator[HttpClient]:
         client = HttpClient()
