@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -20,6 +21,8 @@ from waterbutler.core.errors import ConfigInvalid
 from waterbutler.settings import Settings
 
 BACKLOG = 1024
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+"""Parameters of ``mallopt`` in glibc; other libraries ignore them or lack the function."""
 _RESTART_SECONDS = 1.0
 """The least time between two starts of the same worker, so that a broken one does not spin."""
 
@@ -35,6 +38,7 @@ def run(settings: Settings, *, standalone: bool = False) -> int:
         ConfigInvalid: The settings do not fit together, or the address cannot be used.
     """
     logs.configure(settings.logging.level, settings.logging.format)
+    _give_memory_back()
     sockets = _bind(settings.server.host, settings.server.port)
     url = settings.server.url
     if not settings.server.domain:
@@ -92,6 +96,21 @@ async def _serve(
             await state.idle()
     await assembly.aclose()
     return 0
+
+
+def _give_memory_back() -> None:
+    """Ask the C library to return freed blocks to the system, where it can be asked.
+
+    By default it keeps a pool for each thread and lets them grow to the largest blocks that were
+    ever freed: then the memory of many transfers stays with the process when they are over.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_ARENA_MAX, 2)
+        mallopt(_M_MMAP_THRESHOLD, 1 << 16)
+        mallopt(_M_TRIM_THRESHOLD, 1 << 17)
 
 
 def _stop(stop: asyncio.Event) -> None:

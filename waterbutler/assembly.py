@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -26,18 +27,20 @@ from waterbutler.callbacks import CallbackSink, Spool
 from waterbutler.core import ANONYMOUS, Grant
 from waterbutler.core.errors import ConfigInvalid, WaterButlerError
 from waterbutler.events import Events, LogSink
-from waterbutler.host import OSFSTORAGE, Host
-from waterbutler.hosting import make_host
 from waterbutler.http import HttpClient
 from waterbutler.mounts import Mounts
 from waterbutler.plugins import Context, Registry
 from waterbutler.server.app import Server, make_application, make_server
 from waterbutler.server.context import ServerContext, ServerOptions
 from waterbutler.server.cors import Cors
-from waterbutler.server.host import host_rules
 from waterbutler.server.metrics import Metrics
 from waterbutler.service import Butler
 from waterbutler.settings import OsfSettings, Settings, session_secret
+
+if TYPE_CHECKING:
+    from waterbutler.host import Host
+
+_OSFSTORAGE = "osfstorage"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler")
 
@@ -52,7 +55,7 @@ class Assembly:
     mounts: Mounts
     registry: Registry
     http: HttpClient
-    host: Host
+    host: Host | None
     callbacks: CallbackSink
 
     async def sweep(self) -> None:
@@ -78,7 +81,8 @@ class Assembly:
         await self.callbacks.aclose()
         await self.mounts.aclose()
         await self.http.aclose()
-        await self.host.aclose()
+        if self.host is not None:
+            await self.host.aclose()
 
 
 def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
@@ -100,12 +104,12 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
     passes_on = settings.auth.handlers[-1:] != ["static"]
     static = StaticHandler(accounts, resources, sessions, passes_on=passes_on)
     domain = (url or settings.server.url).rstrip("/")
-    host = make_host(settings, accounts, resources, static, url=domain)
+    host = _host(settings, static, domain) if _keeps_trees(settings) else None
     shared = Context(
         registry=registry,
         data=data,
         http=http,
-        trees=host.trees,
+        trees=host.trees if host else None,
         hooks_secret=settings.auth.osf.hmac_secret,
     )
     mounts = Mounts(shared, metrics)
@@ -118,14 +122,31 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
         sessions=sessions,
         options=_options(settings, domain),
         metrics=metrics,
-        readiness=_readiness(data, host if _keeps_trees(settings) else None),
+        readiness=_readiness(data, host),
         accounts=static if "static" in settings.auth.handlers else None,
         events=Events((LogSink(), callbacks)),
     )
-    rules = host_rules(context, host) if settings.host.serve else ()
-    application = make_application(context, rules, alone=settings.host.alone)
-    server = make_server(application, context.options)
+    server = _server(settings, context, host)
     return Assembly(settings, context, server, mounts, registry, http, host, callbacks)
+
+
+def _host(settings: Settings, static: StaticHandler, url: str) -> Host:
+    # Imported only where it is used: its database library takes a third of an idle server's memory.
+    from waterbutler.hosting import make_host  # noqa: PLC0415
+
+    accounts, resources = _accounts(settings), _resources(settings).values()
+    return make_host(settings, accounts, resources, static, url=url)
+
+
+def _server(settings: Settings, context: ServerContext, host: Host | None) -> Server:
+    if host is None or not settings.host.serve:
+        application = make_application(context)
+    else:
+        from waterbutler.server.host import host_rules  # noqa: PLC0415 - as above
+
+        rules = host_rules(context, host)
+        application = make_application(context, rules, alone=settings.host.alone)
+    return make_server(application, context.options)
 
 
 def _options(settings: Settings, domain: str) -> ServerOptions:
@@ -211,7 +232,7 @@ def _resources(settings: Settings) -> dict[str, Resource]:
 def _keeps_trees(settings: Settings) -> bool:
     """Whether anything needs the embedded host's database."""
     mounts = (mount for found in _resources(settings).values() for mount in found.mounts.values())
-    return settings.host.serve or any(mount.provider == OSFSTORAGE for mount in mounts)
+    return settings.host.serve or any(mount.provider == _OSFSTORAGE for mount in mounts)
 
 
 def _readiness(data: Path, host: Host | None) -> Callable[[], Awaitable[list[str]]]:

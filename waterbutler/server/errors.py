@@ -79,7 +79,8 @@ def message_of(error: BaseException, status: int) -> str:
 def body_of(error: BaseException, status: int, message: str) -> dict[str, JSON]:
     """The JSON object that tells a client of an error; what a host said stands beside it."""
     relayed = error.body if isinstance(error, errors.Relayed) else {}
-    return {"message_long": message, **relayed, "code": status, "message": message}
+    ours: dict[str, JSON] = {"code": status, "message": message}
+    return {**ours, "message_long": message, **relayed, **ours}
 
 
 def headers_of(error: BaseException) -> dict[str, str]:
