@@ -129,7 +129,11 @@ class TestErrors:
     @pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
     def test_each_has_a_message(self, kind):
         """The message is the text of the error."""
-        more = {"total": 5} if kind is errors.RangeNotSatisfiable else {}
+        arguments = {
+            errors.RangeNotSatisfiable: {"total": 5},
+            errors.Relayed: {"status": 410, "body": {}},
+        }
+        more = arguments.get(kind, {})
         error = kind("What happened.", **more)
         assert str(error) == error.message == "What happened."
         assert kind.__doc__
