@@ -21,8 +21,8 @@ from waterbutler.core.errors import ConfigInvalid
 from waterbutler.settings import Settings
 
 BACKLOG = 1024
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-"""Parameters of ``mallopt`` in glibc; other libraries ignore them or lack the function."""
+_M_ARENA_MAX = -8
+"""A parameter of ``mallopt`` in glibc; other libraries ignore it or lack the function."""
 _RESTART_SECONDS = 1.0
 """The least time between two starts of the same worker, so that a broken one does not spin."""
 
@@ -99,18 +99,15 @@ async def _serve(
 
 
 def _give_memory_back() -> None:
-    """Ask the C library to return freed blocks to the system, where it can be asked.
+    """Ask the C library for few pools of memory, where it can be asked.
 
-    By default it keeps a pool for each thread and lets them grow to the largest blocks that were
-    ever freed: then the memory of many transfers stays with the process when they are over.
+    By default it makes one for each thread, and what was freed in one is of no use to another: then
+    the memory of many transfers stays with the process when they are over.
     """
     if not sys.platform.startswith("linux"):
         return
     with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_ARENA_MAX, 2)
-        mallopt(_M_MMAP_THRESHOLD, 1 << 16)
-        mallopt(_M_TRIM_THRESHOLD, 1 << 17)
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _stop(stop: asyncio.Event) -> None:
