@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from waterbutler.auth.osf import OsfExchange, OsfHandler
 from waterbutler.callbacks import CallbackSink, Spool
 from waterbutler.core import ANONYMOUS, Grant
 from waterbutler.core.errors import ConfigInvalid, WaterButlerError
+from waterbutler.core.filetree import OSFSTORAGE
 from waterbutler.events import Events, LogSink
 from waterbutler.http import HttpClient
 from waterbutler.mounts import Mounts
@@ -39,8 +40,6 @@ from waterbutler.settings import OsfSettings, Settings, session_secret
 
 if TYPE_CHECKING:
     from waterbutler.host import Host
-
-_OSFSTORAGE = "osfstorage"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler")
 
@@ -100,11 +99,11 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
     data = Path(settings.server.data)
     http = HttpClient()
     sessions = Sessions(session_secret(settings), lifetime=settings.server.session_hours * 3600)
-    accounts, resources = _accounts(settings), _resources(settings).values()
+    accounts, resources = _accounts(settings), list(_resources(settings).values())
     passes_on = settings.auth.handlers[-1:] != ["static"]
     static = StaticHandler(accounts, resources, sessions, passes_on=passes_on)
     domain = (url or settings.server.url).rstrip("/")
-    host = _host(settings, static, domain) if _keeps_trees(settings) else None
+    host = _host(settings, accounts, resources, static, domain)
     shared = Context(
         registry=registry,
         data=data,
@@ -130,11 +129,20 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
     return Assembly(settings, context, server, mounts, registry, http, host, callbacks)
 
 
-def _host(settings: Settings, static: StaticHandler, url: str) -> Host:
+def _host(
+    settings: Settings,
+    accounts: Sequence[Account],
+    resources: Sequence[Resource],
+    static: StaticHandler,
+    url: str,
+) -> Host | None:
+    """The embedded host, where anything needs its database."""
+    mounts = (mount for resource in resources for mount in resource.mounts.values())
+    if not settings.host.serve and all(mount.provider != OSFSTORAGE for mount in mounts):
+        return None
     # Imported only where it is used: its database library takes a third of an idle server's memory.
     from waterbutler.hosting import make_host  # noqa: PLC0415
 
-    accounts, resources = _accounts(settings), _resources(settings).values()
     return make_host(settings, accounts, resources, static, url=url)
 
 
@@ -227,12 +235,6 @@ def _resources(settings: Settings) -> dict[str, Resource]:
         )
         for id, resource in settings.resources.items()
     }
-
-
-def _keeps_trees(settings: Settings) -> bool:
-    """Whether anything needs the embedded host's database."""
-    mounts = (mount for found in _resources(settings).values() for mount in found.mounts.values())
-    return settings.host.serve or any(mount.provider == _OSFSTORAGE for mount in mounts)
 
 
 def _readiness(data: Path, host: Host | None) -> Callable[[], Awaitable[list[str]]]:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from waterbutler.core.waiting import outwait
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -68,19 +70,8 @@ async def finish(stop: Stop, call: Callable[P, T], *args: P.args, **kwargs: P.kw
     except asyncio.CancelledError:
         if not work.cancel():
             stop.set()
-            await ended(done)
+            await outwait(done)
         raise
-
-
-async def ended(done: asyncio.Future[T]) -> None:
-    """Wait for the end of something, however it ends and however often the waiting is cancelled."""
-    while not done.done():
-        try:
-            await asyncio.wait([done])
-        except asyncio.CancelledError:
-            continue
-    if not done.cancelled():
-        done.exception()
 
 
 class Handle:

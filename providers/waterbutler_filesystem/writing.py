@@ -10,6 +10,7 @@ import time
 
 from waterbutler.core import ByteStream, Entry, Path, WriteMode
 from waterbutler.core.errors import AlreadyExists
+from waterbutler.core.waiting import outwait
 from waterbutler_filesystem.config import FilesystemSettings
 from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.digests import expect, remember
@@ -17,7 +18,7 @@ from waterbutler_filesystem.entries import file_entry, occupant
 from waterbutler_filesystem.names import stored_path
 from waterbutler_filesystem.root import Root
 from waterbutler_filesystem.temporary import Temporary, check_replaceable
-from waterbutler_filesystem.threads import Stop, ended, finish
+from waterbutler_filesystem.threads import Stop, finish
 
 BATCH = 1 << 20
 """How many bytes to collect before they are written. Two batches are in memory at a time."""
@@ -150,7 +151,7 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
     except BaseException:
         if flight is not None:
             flight.cancel()
-            await ended(flight)
+            await outwait(flight)
         if begun:
             await finish(stop, upload.discard)
         raise

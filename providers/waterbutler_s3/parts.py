@@ -15,6 +15,7 @@ from waterbutler.core.errors import (
     ProviderFault,
     WaterButlerError,
 )
+from waterbutler.core.waiting import outwait
 from waterbutler_s3.bucket import Block, Bucket, Refused
 from waterbutler_s3.entries import clean_etag, is_md5
 
@@ -165,15 +166,7 @@ async def finished(step: Awaitable[T]) -> T:
     knows what there is to clean up.
     """
     task = asyncio.ensure_future(step)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-        except BaseException:  # noqa: BLE001 - the task has it
-            break
+    cancelled = await outwait(task)
     if cancelled is not None:
-        task.cancelled() or task.exception()
         raise cancelled
     return task.result()

@@ -17,6 +17,9 @@ from typing import Protocol
 from waterbutler.core.entry import JSON
 from waterbutler.core.errors import BadPath
 
+OSFSTORAGE = "osfstorage"
+"""The provider whose trees these are, and the name in the URLs of their hooks."""
+
 _NO_HASHES: Mapping[str, str] = MappingProxyType({})
 _NOTHING: Mapping[str, JSON] = MappingProxyType({})
 

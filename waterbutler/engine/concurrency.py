@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
+from waterbutler.core.waiting import outwait
+
 T = TypeVar("T")
 Emit = Callable[[T], Awaitable[None]]
 """Hands an item over; waits while too many are waiting to be taken."""
@@ -91,20 +93,9 @@ async def unbroken(
     succeeded is undone by ``undo``, which is given the cancellation and raises nothing.
     """
     task = asyncio.create_task(step)
-    cancelled = await _outwait(task)
+    cancelled = await outwait(task)
     if cancelled is None:
         return task.result()
     if not task.cancelled() and task.exception() is None and undo is not None:
-        await _outwait(asyncio.create_task(undo(cancelled)))
+        await outwait(asyncio.create_task(undo(cancelled)))
     raise cancelled
-
-
-async def _outwait(task: asyncio.Task[T]) -> asyncio.CancelledError | None:
-    """Wait for the end of ``task``; gives the last cancellation that came meanwhile."""
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    return cancelled

@@ -3,7 +3,8 @@
 Nothing here knows HTTP: `waterbutler.server.host` speaks the wire contract.
 """
 
-from waterbutler.host.accounts import OSFSTORAGE, Accounts, Region, storage_of
+from waterbutler.core.filetree import OSFSTORAGE
+from waterbutler.host.accounts import Accounts, Region, storage_of
 from waterbutler.host.database import Database
 from waterbutler.host.exchange import Exchange, HostOptions
 from waterbutler.host.host import Host

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from waterbutler.auth import Account, MountConfig, Resource, StaticHandler
 from waterbutler.core import JSON, AccessRequest, Grant
 from waterbutler.core.errors import Forbidden, NotFound, Unauthenticated
-from waterbutler.core.filetree import Author
-
-OSFSTORAGE = "osfstorage"
-"""The provider whose tree is kept here, and the name in the URLs of its hooks."""
+from waterbutler.core.filetree import OSFSTORAGE, Author
 
 _PLACES = ("folder", "bucket", "container")
 """The setting that says which part of a blob store is meant; each kind of store has one."""

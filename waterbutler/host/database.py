@@ -33,6 +33,7 @@ from waterbutler.core.errors import (
     QuotaExceeded,
     WaterButlerError,
 )
+from waterbutler.core.waiting import outwait
 from waterbutler.host import schema
 
 T = TypeVar("T")
@@ -103,7 +104,7 @@ class Database:
             return await asyncio.shield(done)
         except asyncio.CancelledError:
             if not future.cancel():
-                await _ended(done)
+                await outwait(done)
             raise
 
     async def check(self) -> None:
@@ -272,14 +273,3 @@ def _out_of_order(error: DBAPIError | PoolTimeout) -> WaterButlerError:
     if busy:
         return ProviderUnavailable("The host's database is busy; try again.", retry_after=1)
     return ProviderUnavailable("The host's database cannot be used.", retry_after=5)
-
-
-async def _ended(done: asyncio.Future[T]) -> None:
-    """Wait for the end of something, however it ends and however often the wait is cancelled."""
-    while not done.done():
-        try:
-            await asyncio.wait([done])
-        except asyncio.CancelledError:
-            continue
-    if not done.cancelled():
-        done.exception()

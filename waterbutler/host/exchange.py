@@ -12,8 +12,8 @@ import msgspec
 from waterbutler.auth.envelope import BadEnvelope, EnvelopeKeys, open_sealed, seal
 from waterbutler.core import JSON, AccessRequest, Action, Grant, Identity
 from waterbutler.core.errors import BadPath, Forbidden, InvalidRequest, IsAFolder, NotFound
-from waterbutler.core.filetree import Location, check_id
-from waterbutler.host.accounts import OSFSTORAGE, Accounts, storage_of
+from waterbutler.core.filetree import OSFSTORAGE, Location, check_id
+from waterbutler.host.accounts import Accounts, storage_of
 from waterbutler.host.tree import EmbeddedTrees
 
 MFR_HEADER = "x-cos-mfr-render-request"
