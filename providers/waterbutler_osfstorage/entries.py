@@ -37,15 +37,6 @@ def entry_of(node: Node, path: Path, user: str | None) -> Entry:
     """What is known of a node at a path."""
     if node.is_folder:
         return Entry(path=path)
-    seen: JSON = None if node.seen is None else {"user": user, "seen": node.seen}
-    extra: dict[str, JSON] = {
-        "guid": None,
-        "version": node.version,
-        "downloads": node.downloads,
-        "checkout": node.checkout,
-        "latestVersionSeen": seen,
-        "hashes": dict(shown(node.hashes)),
-    }
     return Entry(
         path=path,
         size=node.size,
@@ -55,20 +46,18 @@ def entry_of(node: Node, path: Path, user: str | None) -> Entry:
         version=str(node.version) if node.version else None,
         content_type=node.content_type,
         hashes=shown(node.hashes),
-        extra=extra,
+        extra=_extra(
+            node,
+            version=node.version,
+            downloads=node.downloads,
+            seen=None if node.seen is None else {"user": user, "seen": node.seen},
+            hashes=node.hashes,
+        ),
     )
 
 
 def version_entry(node: Node, version: NodeVersion, path: Path) -> Entry:
     """What is known of one version of a file."""
-    extra: dict[str, JSON] = {
-        "guid": None,
-        "version": version.index,
-        "downloads": version.downloads,
-        "checkout": node.checkout,
-        "latestVersionSeen": None,
-        "hashes": dict(shown(version.hashes)),
-    }
     return Entry(
         path=path,
         size=version.size,
@@ -78,8 +67,24 @@ def version_entry(node: Node, version: NodeVersion, path: Path) -> Entry:
         version=str(version.index),
         content_type=version.content_type,
         hashes=shown(version.hashes),
-        extra=extra,
+        extra=_extra(
+            node, version=version.index, downloads=version.downloads, hashes=version.hashes
+        ),
     )
+
+
+def _extra(
+    node: Node, *, version: int, downloads: int, hashes: Mapping[str, str], seen: JSON = None
+) -> dict[str, JSON]:
+    """What only this storage knows of a file, as v1 shows it for all its versions alike."""
+    return {
+        "guid": None,
+        "version": version,
+        "downloads": downloads,
+        "checkout": node.checkout,
+        "latestVersionSeen": seen,
+        "hashes": dict(shown(hashes)),
+    }
 
 
 def listed(version: NodeVersion) -> Version:
