@@ -48,16 +48,32 @@ rgw crypt require ssl = false
 EOF
 
 pids=()
-stop() {
+stop() {  # stop STATUS
     trap '' TERM INT
     kill "${pids[@]}" 2>/dev/null
     for _ in $(seq 20); do [ -z "$(jobs -rp)" ] && break; sleep 0.1; done
     # The gateway hangs when its monitor goes first.
     kill -9 "${pids[@]}" 2>/dev/null
     wait
-    exit 0
+    exit "$1"
 }
-trap stop TERM INT
+trap 'stop 0' TERM INT
+
+fail() {
+    echo "failed: $*" >&2
+    tail -n 20 "$folder"/logs/*.log >&2
+    stop 1
+}
+# The first words to a server that is just starting may be lost.
+insist() {
+    for _ in 1 2 3; do "$@" >/dev/null && return; sleep 0.5; done
+    fail "$*"
+}
+make_user() {
+    local admin=(timeout 40 radosgw-admin -n client.rgw user)
+    "${admin[@]}" create --uid=test --display-name=test --access-key="$access" --secret="$secret" \
+        || "${admin[@]}" info --uid=test
+}
 
 monmaptool --create --clobber --addv a "[$monitor]" --fsid "$cluster" "$folder/monmap" >/dev/null
 ceph-authtool --create-keyring "$folder/keyring" --gen-key -n mon. --cap mon 'allow *' >/dev/null
@@ -67,16 +83,16 @@ ceph-authtool "$folder/keyring" --gen-key -n client.rgw \
     --cap mon 'allow *' --cap osd 'allow *' >/dev/null
 ceph-authtool "$folder/keyring" --gen-key -n osd.0 \
     --cap mon 'allow profile osd' --cap osd 'allow *' >/dev/null
-ceph-mon --mkfs -i a --monmap "$folder/monmap" --keyring "$folder/keyring"
-ceph-mon -i a -f >/dev/null 2>&1 &
+ceph-mon --mkfs -i a --monmap "$folder/monmap" --keyring "$folder/keyring" || fail "mkfs of mon"
+ceph-mon -i a -f >"$folder/logs/mon.out" 2>&1 &
 pids+=($!)
-ceph --connect-timeout 20 osd new "$disk" >/dev/null
-ceph-osd -i 0 --mkfs --osd-uuid "$disk" >/dev/null 2>&1
-ceph-osd -i 0 -f >/dev/null 2>&1 &
+insist timeout 40 ceph --connect-timeout 20 osd new "$disk"
+ceph-osd -i 0 --mkfs --osd-uuid "$disk" >"$folder/logs/mkfs.out" 2>&1 || fail "mkfs of osd"
+ceph-osd -i 0 -f >"$folder/logs/osd.out" 2>&1 &
 pids+=($!)
-radosgw-admin -n client.rgw user create --uid=test --display-name=test \
-    --access-key="$access" --secret="$secret" >/dev/null
+insist make_user
 radosgw -n client.rgw -f >"$folder/logs/gateway.out" 2>&1 &
 pids+=($!)
 touch "$folder/READY"
-wait
+wait -n
+fail "one of its programs ended"

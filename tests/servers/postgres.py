@@ -58,19 +58,19 @@ def _programs() -> Path | None:
     return Path(program).parent if program else None
 
 
-def _start(programs: Path, _folder: Path) -> Started:
+def _start(programs: Path, folder: Path) -> Started:
     # The server refuses to run as root, and the folders of a run are for its own user only.
-    folder = Path(tempfile.mkdtemp(prefix="waterbutler-postgres-"))
-    become = _become(folder)
-    data, port = folder / "data", free_ports(1)
+    home = Path(tempfile.mkdtemp(prefix="waterbutler-postgres-"))
+    become = _become(home)
+    data, port = home / "data", free_ports(1)
     make = [str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", USER, "-E", "UTF8"]
     subprocess.run(
         [*become, *make, "--locale=C", "--no-sync"], check=True, capture_output=True, cwd="/"
     )
     options = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
-    command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(folder)]
-    guard = guarded([*become, *command, *options], folder)
-    wait_until(lambda: _answers(port), guard, folder)
+    command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(home)]
+    guard = guarded([*become, *command, *options], folder, data=home)
+    wait_until(lambda: _answers(port), guard)
     return {"port": port}
 
 

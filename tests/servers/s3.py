@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from tests.servers.sharing import Started, free_ports, guarded, shared, wait_until
+from tests.servers.sharing import PATIENCE, Started, free_ports, guarded, shared, wait_until
 
 ACCESS_KEY = "testaccess1"
 SECRET_KEY = "testsecret1234567890"
@@ -77,7 +77,7 @@ def _seaweedfs(program: str, folder: Path) -> Started:
         GOMEMLIMIT="300MiB",
     )
     url = f"http://{local}:{port}"
-    wait_until(lambda: _answers(url), guard, folder)
+    wait_until(lambda: _answers(url), guard)
     _make_buckets(S3Server("seaweedfs", url))
     return {"url": url}
 
@@ -87,7 +87,7 @@ def _ceph(folder: Path) -> Started:
     script = Path(__file__).with_name("ceph.sh")
     guard = guarded(["bash", str(script), str(folder), str(port), ACCESS_KEY, SECRET_KEY], folder)
     url = f"http://127.0.0.1:{port}"
-    wait_until(lambda: (folder / "READY").exists() and _answers(url), guard, folder)
+    wait_until(lambda: (folder / "READY").exists() and _answers(url), guard)
     _make_buckets(S3Server("ceph", url))
     return {"url": url}
 
@@ -104,14 +104,15 @@ def _answers(url: str) -> bool:
 
 def _make_buckets(server: S3Server) -> None:
     client = server.client()
+    deadline = time.monotonic() + PATIENCE
     for bucket in BUCKETS:
-        for attempt in range(100):
+        while True:
             try:
                 client.create_bucket(Bucket=bucket)
                 break
             except Exception:
                 # A server may listen before it can store.
-                if attempt == 99:
+                if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
     client.put_bucket_versioning(Bucket=BUCKETS[-1], VersioningConfiguration={"Status": "Enabled"})

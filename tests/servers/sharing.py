@@ -14,8 +14,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 GUARD = Path(__file__).with_name("guard.py")
-PATIENCE = 90.0
+PATIENCE = 120.0
 """How many seconds a server has to come up."""
+ATTEMPTS = 2
+"""How often a server is started anew that did not come up: another program may have its port."""
 
 _guards: list[subprocess.Popen[bytes]] = []
 """Kept, because they outlive what starts them."""
@@ -29,19 +31,55 @@ def shared(name: str, start: Callable[[Path], Started]) -> Started:
     Args:
         name: The server's name.
         start: Starts it, with its files in the folder it is given, and waits until it answers.
+
+    Raises:
+        RuntimeError: It does not come up; every test is told so, and only the first one waited.
     """
-    run = run_id()
-    top = Path(tempfile.gettempdir()) / f"waterbutler-tests-{os.getuid()}-{run}"
-    top.mkdir(mode=0o700, exist_ok=True)
+    top = _run_folder()
     with (top / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        known = top / f"{name}.json"
+        known, failed = top / f"{name}.json", top / f"{name}.failed"
+        if failed.exists():
+            raise RuntimeError(failed.read_text())
         if not known.exists():
-            folder = top / name
-            folder.mkdir()
-            known.write_text(json.dumps(start(folder)))
+            try:
+                known.write_text(json.dumps(_start(top / name, start)))
+            except Exception as problem:
+                failed.write_text(str(problem))
+                raise
         found: Started = json.loads(known.read_text())
         return found
+
+
+def _run_folder() -> Path:
+    """The folder of this run; what it left is gone when the run is."""
+    run = run_id()
+    top = Path(tempfile.gettempdir()) / f"waterbutler-tests-{os.getuid()}-{run}"
+    try:
+        top.mkdir(mode=0o700)
+    except FileExistsError:
+        return top
+    guard = [sys.executable, str(GUARD), str(run), str(top)]
+    _guards.append(subprocess.Popen(guard, stdin=subprocess.DEVNULL, start_new_session=True))
+    return top
+
+
+def _start(folder: Path, start: Callable[[Path], Started]) -> Started:
+    problems: list[str] = []
+    for attempt in range(ATTEMPTS):
+        mine = folder / str(attempt)
+        mine.mkdir(parents=True)
+        before = len(_guards)
+        try:
+            return start(mine)
+        except Exception as problem:
+            log = mine / "log"
+            said = log.read_text(errors="replace")[-3000:] if log.exists() else ""
+            problems.append(f"{problem!r}\n{said}")
+            for guard in _guards[before:]:
+                guard.terminate()
+                guard.wait()
+    raise RuntimeError(f"The server {folder.name} did not start.\n" + "\n".join(problems))
 
 
 def run_id() -> int:
@@ -49,11 +87,20 @@ def run_id() -> int:
     return os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
 
 
-def guarded(command: Sequence[str], folder: Path, **environment: str) -> subprocess.Popen[bytes]:
-    """Start a server that ends with the run; what it says is in ``log`` in its folder."""
+def guarded(
+    command: Sequence[str], folder: Path, *, data: Path | None = None, **environment: str
+) -> subprocess.Popen[bytes]:
+    """Start a server that ends with the run.
+
+    Args:
+        command: The program and its arguments.
+        folder: What the server says is written to the file ``log`` in it.
+        data: The folder that goes with the server, where it is another one.
+        environment: Further variables of the environment.
+    """
     with (folder / "log").open("wb") as log:
         guard = subprocess.Popen(
-            [sys.executable, str(GUARD), str(run_id()), str(folder), *command],
+            [sys.executable, str(GUARD), str(run_id()), str(data or folder / "data"), *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -64,14 +111,14 @@ def guarded(command: Sequence[str], folder: Path, **environment: str) -> subproc
     return guard
 
 
-def wait_until(ready: Callable[[], bool], guard: subprocess.Popen[bytes], folder: Path) -> None:
-    """Wait for a server to come up; shows what it said if it does not."""
+def wait_until(ready: Callable[[], bool], guard: subprocess.Popen[bytes]) -> None:
+    """Wait for a server to come up."""
     deadline = time.monotonic() + PATIENCE
     while not ready():
-        if guard.poll() is not None or time.monotonic() > deadline:
-            guard.terminate()
-            said = (folder / "log").read_text(errors="replace") if folder.exists() else ""
-            raise RuntimeError(f"The server did not start.\n{said[-3000:]}")
+        if guard.poll() is not None:
+            raise RuntimeError("The server ended.")
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"The server did not answer within {PATIENCE:g} seconds.")
         time.sleep(0.1)
 
 
