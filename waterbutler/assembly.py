@@ -138,7 +138,7 @@ def _host(
 ) -> Host | None:
     """The embedded host, where anything needs its database."""
     mounts = (mount for resource in resources for mount in resource.mounts.values())
-    if not settings.host.serve and all(mount.provider != OSFSTORAGE for mount in mounts):
+    if not settings.serves_host and all(mount.provider != OSFSTORAGE for mount in mounts):
         return None
     # Imported only where it is used: its database library takes a third of an idle server's memory.
     from waterbutler.hosting import make_host  # noqa: PLC0415
@@ -147,7 +147,7 @@ def _host(
 
 
 def _server(settings: Settings, context: ServerContext, host: Host | None) -> Server:
-    if host is None or not settings.host.serve:
+    if host is None or not settings.serves_host:
         application = make_application(context)
     else:
         from waterbutler.server.host import host_rules  # noqa: PLC0415 - as above

@@ -34,7 +34,7 @@ settings.storage = {{ provider = "filesystem", folder = "{folder}" }}
 [resources.plain.providers.filesystem]
 settings.folder = "/srv"
 [host]
-serve = {serve}
+{serve}
 """
 
 
@@ -42,7 +42,8 @@ serve = {serve}
 def configuration(tmp_path):
     """Writes a configuration file; returns what names it on the command line."""
 
-    def write(serve="false"):
+    def write(serve=""):
+        serve = f"serve = {serve}" if serve else ""
         (tmp_path / "blobs").mkdir(exist_ok=True)
         file = tmp_path / "waterbutler.toml"
         file.write_text(FILE.format(folder=tmp_path / "blobs", serve=serve))
@@ -84,12 +85,12 @@ def test_only_the_host_is_served(configuration, tmp_path):
     assert (tmp_path / "data" / "host.db").exists()
 
 
-@pytest.mark.parametrize("serve", ["true", "false"])
-def test_the_host_is_served_beside_the_rest_if_it_is_turned_on(configuration, tmp_path, serve):
+@pytest.mark.parametrize("serve", ["true", "false", ""])
+def test_the_host_is_served_beside_the_rest_unless_it_is_turned_off(configuration, tmp_path, serve):
     with start_server(tmp_path / "data", *configuration(serve), "--workers", "2") as server:
         url = f"{server.url}/v1/resources/plain/providers/filesystem/"
         assert get(url, Authorization="Bearer alice-token")[0] == 403
-        if serve == "true":
+        if serve != "false":
             roots = {asked(server.url)["settings"]["rootId"] for _ in range(8)}
             assert len(roots) == 1
         else:

@@ -39,6 +39,9 @@ def test_there_is_an_admin_with_a_private_token_and_a_demo_with_files(tmp_path):
     assert mode(data) == 0o700
     demo = settings.resources["demo"]
     assert demo.access == {"admin": "write"}
+    assert list(demo.providers) == ["osfstorage", "filesystem"]
+    blobs = {"provider": "filesystem", "folder": str(data / "blobs"), "create": True}
+    assert demo.providers["osfstorage"].settings == {"storage": blobs}
     mount = demo.providers["filesystem"]
     assert mount.provider == "filesystem"
     assert mount.settings == {"folder": str(data / "files")}

@@ -169,6 +169,12 @@ class OsfSettings(Table, frozen=True, kw_only=True):
         ),
     ] = "http://localhost:7778"
 
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What both sides of the exchange must have, by name."""
+        names = ("jwe_secret", "jwe_salt", "jwt_secret", "hmac_secret")
+        return {name: getattr(self, name) for name in names}
+
 
 class AuthSettings(Table, frozen=True, kw_only=True):
     """Table ``auth``."""
@@ -244,8 +250,12 @@ class HostSettings(Table, frozen=True, kw_only=True):
         Meta(description="The embedded host's database. Empty: host.db in the data folder."),
     ] = ""
     serve: Annotated[
-        bool, Meta(description="Answer other servers under /host/; needs the secrets of auth.osf.")
-    ] = False
+        bool | None,
+        Meta(
+            description="Answer other servers under /host/; needs the secrets of auth.osf. Empty:"
+            " yes, if they are set and this server does not ask another host."
+        ),
+    ] = None
     alone: Annotated[bool, Meta(description="Answer nothing else, as `waterbutler host` does.")] = (
         False
     )
@@ -294,6 +304,13 @@ class Settings(Table, frozen=True, kw_only=True):
     host: HostSettings = HostSettings()
     jobs: JobSettings = JobSettings()
     logging: LoggingSettings = LoggingSettings()
+
+    @property
+    def serves_host(self) -> bool:
+        """Whether other servers are answered under ``/host/``."""
+        if self.host.serve is not None:
+            return self.host.serve
+        return "osf" not in self.auth.handlers and all(self.auth.osf.secrets.values())
 
     @property
     def database(self) -> str:

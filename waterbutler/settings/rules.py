@@ -32,7 +32,7 @@ def check(settings: Settings) -> None:
     needs = 'the auth handler "osf"' if "osf" in settings.auth.handlers else ""
     if settings.host.serve:
         needs = needs or "host.serve"
-    if settings.host.alone and not settings.host.serve:
+    if settings.host.alone and not settings.serves_host:
         raise ConfigInvalid("host.alone: nothing would be served; host.serve is off.")
     for key, secret in _osf_secrets(settings):
         if needs and not secret:
@@ -113,11 +113,8 @@ def _check_resource(key: str, resource: ResourceSettings, settings: Settings) ->
 
 
 def _osf_secrets(settings: Settings) -> Iterator[tuple[str, str]]:
-    osf = settings.auth.osf
-    yield "auth.osf.jwe_secret", osf.jwe_secret
-    yield "auth.osf.jwe_salt", osf.jwe_salt
-    yield "auth.osf.jwt_secret", osf.jwt_secret
-    yield "auth.osf.hmac_secret", osf.hmac_secret
+    for name, secret in settings.auth.osf.secrets.items():
+        yield f"auth.osf.{name}", secret
 
 
 def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,7 @@ _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
 
 def standalone(data: Path, *, host: str = "127.0.0.1", port: int = 7777) -> Settings:
-    """User ``admin`` with a token of its own, and resource ``demo`` with files in ``data``.
+    """User ``admin`` with a token of its own, and resource ``demo`` with two storages in ``data``.
 
     Makes the data folder (mode 0700), its ``files`` and its ``token`` (mode 0600) where they are
     missing.
@@ -151,11 +151,15 @@ def _data_folder(environ: Mapping[str, str], overrides: Mapping[str, object]) ->
 
 
 def _tables(data: Path) -> dict[str, object]:
-    folder = str((data / "files").absolute())
+    files, blobs = (str((data / name).absolute()) for name in ("files", "blobs"))
+    store = {"provider": "filesystem", "folder": blobs, "create": True}
     demo = {
         "title": "Demo",
         "access": {"admin": "write"},
-        "providers": {"filesystem": {"settings": {"folder": folder}}},
+        "providers": {
+            "osfstorage": {"settings": {"storage": store}},
+            "filesystem": {"settings": {"folder": files}},
+        },
     }
     return {
         "server": {},
