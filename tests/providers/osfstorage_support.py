@@ -55,12 +55,16 @@ def opened(
 
 
 def at_host(
-    url: str, resource: str, http: HttpClient, storage: dict[str, Any]
+    url: str,
+    resource: str,
+    http: HttpClient,
+    storage: dict[str, Any],
+    storages: Registry | None = None,
 ) -> OsfStorageProvider:
     """The storage of a resource of another server's embedded host, whose address is ``url``."""
     base = f"{url}/api/v1/{resource}/osfstorage/"
     settings = {"storage": storage, "nid": resource, "baseUrl": base}
-    return _opened(settings, http, resource, ME, None, None, None)
+    return _opened(settings, http, resource, ME, None, None, storages)
 
 
 def _opened(

@@ -1,5 +1,6 @@
 """The osfstorage provider keeps the contract, over the wire and with the embedded host."""
 
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.providers.s3_support import opened as open_bucket
 from tests.servers import postgres
 from tests.servers.s3 import seaweedfs
 from waterbutler.core import Provider
+from waterbutler.host import reading
 from waterbutler.host.database import Database
 from waterbutler.host.tree import EmbeddedTrees
 from waterbutler.http import HttpClient
@@ -23,8 +25,14 @@ from waterbutler.testing.memory import MemoryProvider
 from waterbutler_osfstorage import OsfStorageProvider
 
 
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with more than two pages need not be a large one."""
+    monkeypatch.setattr(reading, "PAGE", 40)
+
+
 class TestOverTheWire(ProviderContract):
-    page_entries = 300
+    page_entries = 100
     same_content_is_a_version = False
 
     @pytest.fixture
@@ -50,8 +58,6 @@ class TestOverTheWire(ProviderContract):
 class TestEmbeddedOverTheWire(TestOverTheWire):
     """The tree of another server of ours."""
 
-    page_entries = 1200
-
     @pytest.fixture
     def host(self, tmp_path: Path) -> Iterator[HostServer]:
         server = HostServer(f"sqlite:///{tmp_path}/host.db")
@@ -60,15 +66,22 @@ class TestEmbeddedOverTheWire(TestOverTheWire):
             yield host
 
     @pytest.fixture
-    def provider(self, host: HostServer, http: HttpClient, tmp_path: Path) -> OsfStorageProvider:
-        return at_host(host.url, "guid0", http, folder(tmp_path / "blobs"))
+    def storages(self) -> Registry:
+        return registry(memory=MemoryProvider())
 
     @pytest.fixture
-    def other(self, host: HostServer, http: HttpClient, tmp_path: Path) -> OsfStorageProvider:
-        return at_host(host.url, "public", http, folder(tmp_path / "blobs"))
+    def provider(
+        self, host: HostServer, http: HttpClient, storages: Registry
+    ) -> OsfStorageProvider:
+        return at_host(host.url, "guid0", http, {"provider": "memory"}, storages)
+
+    @pytest.fixture
+    def other(self, host: HostServer, http: HttpClient, storages: Registry) -> OsfStorageProvider:
+        return at_host(host.url, "public", http, {"provider": "memory"}, storages)
 
 
 class Embedded(ProviderContract):
+    page_entries = 100
     same_content_is_a_version = False
 
     @pytest.fixture
@@ -90,14 +103,28 @@ class Embedded(ProviderContract):
         return folder(tmp_path / "blobs")
 
     @pytest.fixture
-    def provider(
-        self, trees: EmbeddedTrees, storage: dict[str, Any], storages: Registry
-    ) -> Provider:
-        return self.opened(trees, storage, storages, "guid0")
+    def resources(self) -> tuple[str, str]:
+        return "guid0", "guid1"
 
     @pytest.fixture
-    def other(self, trees: EmbeddedTrees, storage: dict[str, Any], storages: Registry) -> Provider:
-        return self.opened(trees, storage, storages, "guid1")
+    def provider(
+        self,
+        trees: EmbeddedTrees,
+        storage: dict[str, Any],
+        storages: Registry,
+        resources: tuple[str, str],
+    ) -> Provider:
+        return self.opened(trees, storage, storages, resources[0])
+
+    @pytest.fixture
+    def other(
+        self,
+        trees: EmbeddedTrees,
+        storage: dict[str, Any],
+        storages: Registry,
+        resources: tuple[str, str],
+    ) -> Provider:
+        return self.opened(trees, storage, storages, resources[1])
 
     def opened(
         self, trees: EmbeddedTrees, storage: dict[str, Any], storages: Registry, resource: str
@@ -120,11 +147,22 @@ class TestEmbeddedWithFolder(Embedded):
     pass
 
 
+@pytest.fixture(scope="module")
+def shared_database() -> Iterator[str]:
+    with postgres.database() as url:
+        yield url
+
+
 class TestEmbeddedInPostgres(Embedded):
+    """All resources of the tests are in one database, as those of a host are."""
+
     @pytest.fixture
-    def database(self) -> Iterator[str]:
-        with postgres.database() as url:
-            yield url
+    def database(self, shared_database: str) -> str:
+        return shared_database
+
+    @pytest.fixture
+    def resources(self) -> tuple[str, str]:
+        return f"first{secrets.token_hex(6)}", f"second{secrets.token_hex(6)}"
 
 
 class TestEmbeddedWithMemory(Embedded):
@@ -138,8 +176,6 @@ class TestEmbeddedWithMemory(Embedded):
 
 
 class TestEmbeddedWithS3(Embedded):
-    page_entries = 250  # the pages are the tree's, and those are turned in the other classes
-
     @pytest.fixture
     def http(self, io_loop: IOLoop) -> Iterator[HttpClient]:
         client = HttpClient()
