@@ -77,6 +77,7 @@ class OsfStorageProvider(Provider):
         free_space=True,
         exclusive_create=True,
         duplicate_names=True,
+        atomic_copy=True,
         hashes=frozenset({"md5", "sha256"}),
     )
 

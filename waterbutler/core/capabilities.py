@@ -65,3 +65,5 @@ class Capabilities:
             case_insensitive=self.case_insensitive,
             hashes=self.hashes,
         )
+    atomic_copy: bool = False
+    """A copy on the storage's side is whole, or is not made at all: nobody need compare it."""

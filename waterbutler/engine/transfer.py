@@ -242,6 +242,8 @@ class _Transfer:
 
     async def _make_folder(self, to: Path) -> Entry:
         tree = self._tree(to)
+        if not self.moving and (entry := await tree.copy_at_once()) is not None:
+            return entry
         seen = await tree.create()
         try:
             if self.moving:

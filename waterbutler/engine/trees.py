@@ -61,6 +61,24 @@ class TreeCopy:
             await discard(self.dest, self.to, error)
             raise
 
+    async def copy_at_once(self) -> Entry | None:
+        """Copy to a place that is free, in one step of the storage that cannot be half done.
+
+        Returns:
+            The new folder; ``None`` if the storage cannot do that.
+
+        Raises:
+            Taken: The place is not free.
+        """
+        declared = self.dest.capabilities
+        if not declared.copy_from or not declared.atomic_copy:
+            return None
+        try:
+            with claiming():
+                return await self.dest.copy_from(self.source, self.at, self.to)
+        except Unsupported:
+            return None
+
     async def overlay(self) -> TreeSum:
         """Copy over the folder that is there, then remove from it what the source does not have.
 

@@ -162,6 +162,42 @@ async def test_transfer_within_a_resource(server, fresh, action, hook):
     assert host.names == ["auth", "E2", "auth", "E2", "E3", hook]
 
 
+@pytest.mark.parametrize("resource", ["guid0", "guid1"])
+@pytest.mark.parametrize(("action", "hook"), [("move", "E9"), ("copy", "E10")])
+async def test_transfer_of_a_folder(server, fresh, action, hook, resource):
+    """However much is in it."""
+    id = await server.folder("f")
+    for name in ("g", "h"):
+        inner = (await server.put(f"/{id}/?kind=folder&name={name}", b"")).data
+        path = inner["attributes"]["path"]
+        assert (await server.put(f"{path}?kind=file&name=a.txt")).status == 201
+    other = OTHER if resource == "guid1" else BASE
+    to = await server.folder("to", base=other)
+    host = fresh()
+    body = {"action": action, "path": f"/{to}/", "resource": resource}
+    reply = await server.post(f"/{id}/", body)
+    assert reply.status == 201
+    assert {child["name"] for child in reply.data["attributes"]["children"]} == {"g", "h"}
+    room = ["E11"] if resource == "guid1" else []
+    before = ["auth", "E2", "auth", "E2", "E3", *room, hook]
+    assert host.names in ([*before, "E2", "E3"], [*before, "E3"])
+
+
+@pytest.mark.parametrize(("action", "hook"), [("move", "E9"), ("copy", "E10")])
+async def test_transfer_in_place_of_a_folder(server, fresh, action, hook):
+    """What had the name is put aside and deleted at the end: two calls more, and nothing lost."""
+    id, to = await server.folder("f"), await server.folder("to")
+    assert (await server.put(f"/{to}/?kind=folder&name=f", b"")).status == 201
+    host = fresh()
+    reply = await server.post(
+        f"/{id}/", {"action": action, "path": f"/{to}/", "conflict": "replace"}
+    )
+    assert reply.status == 200
+    assert host.names[:5] == ["auth", "E2", "auth", "E2", "E3"]
+    assert host.names[5:9] == [hook, "E9", "E9", "E6"]
+    assert set(host.names[9:]) <= {"E1", "E2", "E3"}
+
+
 @pytest.mark.parametrize(("action", "hook"), [("move", "E9"), ("copy", "E10")])
 async def test_transfer_to_another_resource(server, fresh, action, hook):
     id = await server.upload("a.txt")
