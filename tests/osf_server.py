@@ -34,6 +34,7 @@ class OsfServer:
     host: FakeHost
     data: Path
     handlers: list[str] = field(default_factory=lambda: ["osf"])
+    origins: list[str] = field(default_factory=lambda: ["*"])
 
     async def start(self) -> OsfServer:
         (listening,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
@@ -57,7 +58,7 @@ class OsfServer:
             hmac_secret=HMAC_SECRET,
         )
         settings = Settings(
-            server=ServerSettings(data=str(self.data)),
+            server=ServerSettings(data=str(self.data), cors_origins=self.origins),
             auth=AuthSettings(handlers=self.handlers, osf=osf),
             resources={"own": self.own_resource()},
         )

@@ -1,10 +1,12 @@
 """osfclient 0.0.5: the storage part of a client that people use, pointed at our links.
 
 Its listings come from the host's own API, not from here: a small part of that is played by the
-test, with what this server says.
+test, with what this server says. All is done in a storage whose paths are names, and in one whose
+paths are ids.
 """
 
 import io
+import re
 
 import pytest
 import requests
@@ -19,9 +21,10 @@ HOST = "https://host.invalid/"
 class Session(session.OSFSession):
     """Asks this server for files, and plays the host for listings."""
 
-    def __init__(self, running):
+    def __init__(self, running, mount):
         super().__init__()
         self.running = running
+        self.mount = mount
         self.seen = []
 
     def get(self, url, *args, **kwargs):
@@ -43,9 +46,7 @@ class Listing:
     status_code = 200
 
     def __init__(self, session, path):
-        reply = requests.get(
-            f"{session.running.files}{path}", headers=session.running.headers, timeout=30
-        )
+        reply = requests.get(f"{session.mount}{path}", headers=session.running.headers, timeout=30)
         self.document = {
             "data": [as_host(entry) for entry in reply.json()["data"]],
             "links": {"next": None},
@@ -83,22 +84,64 @@ def as_host(entry):
     }
 
 
+@pytest.fixture(params=["filesystem", "osfstorage"])
+def mount(running, request):
+    """The URL of a storage, without a slash at the end."""
+    return f"{running.url}/v1/resources/demo/providers/{request.param}"
+
+
 @pytest.fixture
-def osf(running, folder, monkeypatch):
+def folder(running, mount, request):
+    """A new, empty folder in the storage, as the server describes it."""
+    name = re.sub(r"\W+", "-", request.node.name)[:100]
+    url = f"{mount}/?kind=folder&name={name}"
+    reply = requests.put(url, headers=running.headers, timeout=30)
+    assert reply.status_code == 201
+    return reply.json()["data"]
+
+
+@pytest.fixture
+def osf(running, mount, folder, monkeypatch):
     """The storage, which is the test's own folder."""
     monkeypatch.setattr(session.time, "sleep", lambda _: None)
-    path = folder.removeprefix(running.files) + "/"
+    attributes, links = folder["attributes"], folder["links"]
     document = {
         "id": "node:osfstorage",
         "attributes": {"path": "/", "name": "osfstorage", "node": "node", "provider": "osfstorage"},
-        "links": {"new_folder": f"{folder}/?kind=folder", "upload": f"{folder}/"},
-        "relationships": {"files": {"links": {"related": {"href": HOST + path}}}},
+        "links": {
+            "new_folder": links["new_folder"],
+            "upload": links["upload"].removesuffix("?kind=file"),
+        },
+        "relationships": {"files": {"links": {"related": {"href": HOST + attributes["path"]}}}},
     }
-    asking = Session(running)
+    asking = Session(running, mount)
     asking.token_auth(running.token)
     found = storage.Storage(document, asking)
-    found.prefix = path
+    found.prefix = attributes["materialized"]
     return found
+
+
+@pytest.fixture
+def stored(running, mount, folder):
+    """What is in the folder really, by the paths of the files in it."""
+
+    def ask(path):
+        reply = requests.get(f"{mount}{path}", headers=running.headers, timeout=30)
+        assert reply.status_code == 200
+        return reply
+
+    def walk(path):
+        found = {}
+        for entry in ask(path).json()["data"]:
+            attributes = entry["attributes"]
+            if attributes["kind"] == "folder":
+                found |= walk(attributes["path"])
+            else:
+                name = attributes["materialized"].removeprefix(folder["attributes"]["materialized"])
+                found[name] = ask(attributes["path"]).content
+        return found
+
+    return lambda: walk(folder["attributes"]["path"])
 
 
 @pytest.fixture
@@ -130,7 +173,7 @@ def test_a_file_goes_up_and_comes_back(osf, local, stored, data):
     with local(data) as file:
         osf.create_file("a.txt", file)
     assert osf.session.seen[-1] == ("PUT", 201)
-    assert (stored / "a.txt").read_bytes() == data
+    assert stored() == {"a.txt": data}
     assert content(files(osf)["a.txt"]) == data
 
 
@@ -139,10 +182,7 @@ def test_folders_on_the_way_are_made(osf, local, stored):
     for name in ("one.txt", "two.txt"):
         with local(b"data") as file:
             osf.create_file(f"deep/er/{name}", file)
-    assert sorted(path.name for path in (stored / "deep" / "er").iterdir()) == [
-        "one.txt",
-        "two.txt",
-    ]
+    assert stored() == {"deep/er/one.txt": b"data", "deep/er/two.txt": b"data"}
 
 
 def test_a_name_that_is_taken(osf, local, stored):
@@ -153,7 +193,7 @@ def test_a_name_that_is_taken(osf, local, stored):
         with local(b"x" * size) as file, pytest.raises(FileExistsError):
             osf.create_file("a.txt", file)
         assert osf.session.seen[-1] == ("PUT", 409), "and not a guess after a broken connection"
-    assert (stored / "a.txt").read_bytes() == b"old"
+    assert stored() == {"a.txt": b"old"}
 
 
 def test_a_file_is_updated(osf, local, stored):
@@ -164,7 +204,7 @@ def test_a_file_is_updated(osf, local, stored):
         with local(data) as file:
             files(osf)["a.txt"].update(file)
         assert osf.session.seen[-1] == ("PUT", 200)
-        assert (stored / "a.txt").read_bytes() == data
+        assert stored() == {"a.txt": data}
 
 
 def test_a_file_is_removed(osf, local, stored):
@@ -173,15 +213,16 @@ def test_a_file_is_removed(osf, local, stored):
         osf.create_file("a.txt", file)
     files(osf)["a.txt"].remove()
     assert osf.session.seen[-1] == ("DELETE", 204)
-    assert list(stored.iterdir()) == []
+    assert stored() == {}
 
 
 def test_a_folder_that_is_there(osf):
     """409 is understood; what comes back has the links it needs."""
     made = osf.create_folder("f")
-    assert made.osf_path.endswith("/f/")
     inner = made.create_folder("g")
-    assert inner.osf_path.endswith("/f/g/")
+    assert made.osf_path.endswith("/")
+    assert inner.osf_path.endswith("/")
+    assert [found.name for found in osf.folders] == ["f"]
     with pytest.raises(FolderExistsException):
         osf.create_folder("f")
     assert osf.create_folder("f", exist_ok=True).name == "f"
