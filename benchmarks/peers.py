@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,10 +73,12 @@ class Peer:
 
 
 @contextmanager
-def waterbutler(data: Path, *options: str) -> Iterator[Peer]:
+def waterbutler(
+    data: Path, *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Peer]:
     """The server of this project, stand-alone, with its requests not logged to a terminal."""
     command = [sys.executable, "-m", "waterbutler", "serve", "--port", "0", "--data", str(data)]
-    with _started([*command, *options]) as peer:
+    with _started([*command, *options], environment) as peer:
         yield peer
 
 
@@ -87,9 +90,13 @@ def bare_tornado(body: Path) -> Iterator[Peer]:
 
 
 @contextmanager
-def _started(command: list[str]) -> Iterator[Peer]:
+def _started(command: list[str], environment: Mapping[str, str] | None = None) -> Iterator[Peer]:
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, **(environment or {})},
     )
     assert process.stdout is not None
     try:

@@ -40,15 +40,18 @@ def _compare(ours: Peer, bare: Peer, rounds: int, seconds: int) -> dict[str, flo
     seen: dict[str, list[float]] = {name: [] for name in targets}
     for _ in range(rounds):
         for name, (url, token) in targets.items():
-            seen[name].append(_wrk(url, token, seconds))
+            seen[name].append(wrk(url, token, seconds))
     rates = {name: statistics.median(values) for name, values in seen.items()}
     rates["ratio meta"] = rates["meta, ours"] / rates["meta, bare Tornado"]
     rates["ratio 10 KiB"] = rates["10 KiB, ours"] / rates["10 KiB, bare Tornado"]
     return rates
 
 
-def _wrk(url: str, token: str, seconds: int) -> float:
+def wrk(url: str, token: str, seconds: int, *, script: Path | None = None) -> float:
+    """Requests per second that a server answers; all of them must succeed."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", url]
+    if script:
+        command += ["-s", str(script)]
     if token:
         command += ["-H", f"Authorization: Bearer {token}"]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
