@@ -23,6 +23,7 @@ from waterbutler.settings import Settings
 BACKLOG = 1024
 _M_ARENA_MAX = -8
 """A parameter of ``mallopt`` in glibc; other libraries ignore it or lack the function."""
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _RESTART_SECONDS = 1.0
 """The least time between two starts of the same worker, so that a broken one does not spin."""
 
@@ -80,7 +81,7 @@ async def _serve(
     assembly = assemble(settings, url=url)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number_of_signal in (signal.SIGTERM, signal.SIGINT):
+    for number_of_signal in _STOP_SIGNALS:
         loop.add_signal_handler(number_of_signal, _stop, stop)
     if number == 0:
         await assembly.sweep()
@@ -135,10 +136,11 @@ class _Supervisor:
         metrics = tempfile.mkdtemp(prefix="waterbutler-metrics-")
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         try:
-            for number in range(self._settings.server.workers):
-                self._start(number)
-            for number_of_signal in (signal.SIGTERM, signal.SIGINT):
+            for number_of_signal in _STOP_SIGNALS:
                 signal.signal(number_of_signal, self._forward)
+            for number in range(self._settings.server.workers):
+                if not self._stopping:
+                    self._start(number)
             worst = 0
             while self._workers:
                 worst = max(worst, self._wait())
@@ -148,10 +150,15 @@ class _Supervisor:
 
     def _start(self, number: int) -> None:
         sys.stdout.flush()
+        # A signal in between would not reach a worker that is not known yet.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
         process = os.fork()
         if process == 0:
             status = 1
             try:
+                for number_of_signal in _STOP_SIGNALS:
+                    signal.signal(number_of_signal, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
                 announcement = self._announcement if number == 0 else ""
                 status = _run_worker(self._settings, self._sockets, self._url, number, announcement)
             except ConfigInvalid as error:
@@ -161,6 +168,7 @@ class _Supervisor:
                 sys.stdout.flush()
                 os._exit(status)
         self._workers[process] = (number, time.monotonic())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
         self._announcement = "" if number == 0 else self._announcement
 
     def _wait(self) -> int:
@@ -170,7 +178,7 @@ class _Supervisor:
         status = os.waitstatus_to_exitcode(raw)
         self._forget(process)
         if self._stopping:
-            return 0 if status == 0 else 1
+            return 0 if status in {0, -signal.SIGTERM} else 1
         if status == 2:
             self._forward(signal.SIGTERM, None)
             return 2
