@@ -14,7 +14,7 @@ clean:
 	rm -rf .venv .*_cache .coverage* .hypothesis .schemathesis *.egg-info build dist docs/_build
 
 .venv/serve.stamp: setup.py .venv/bin/python
-	@echo "Installing WaterButler into .venv ..." && $(PIP) . && touch $@
+	@echo "Installing WaterButler into .venv ..." && $(PIP) '.[thumbnails]' && touch $@
 .venv/develop.stamp: setup.py .venv/bin/python
 	@echo "Installing WaterButler and its developer tools into .venv ..." && $(PIP) '.[dev]' && touch $@
 .venv/bin/python:

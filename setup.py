@@ -36,6 +36,8 @@ TEST = [
     "types-requests",
 ]
 POSTGRES = ["psycopg[binary]>=3.2"]
+REDIS = ["redis>=5.2"]
+THUMBNAILS = ["Pillow>=12"]
 DOCS = ["furo>=2024.8", "myst-parser>=4", "sphinx>=8", "sphinx-copybutton>=0.5"]
 
 setup(
@@ -65,10 +67,12 @@ setup(
         "uvloop>=0.21; sys_platform != 'win32'",
     ],
     extras_require={
-        "test": TEST + POSTGRES + DOCS,
+        "test": TEST + POSTGRES + REDIS + THUMBNAILS + DOCS,
         "docs": DOCS,
         "postgres": POSTGRES,
-        "dev": [*TEST, *POSTGRES, *DOCS, "invoke>=2.2"],
+        "redis": REDIS,
+        "thumbnails": THUMBNAILS,
+        "dev": [*TEST, *POSTGRES, *REDIS, *THUMBNAILS, *DOCS, "invoke>=2.2"],
     },
     entry_points={
         "console_scripts": ["waterbutler = waterbutler.cli.main:main"],

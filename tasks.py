@@ -24,6 +24,7 @@ TEST_TOOLS = {
     "curl": "curl",
     "postgres": "postgresql",
     "radosgw": "radosgw",
+    "redis-server": "redis-server",
     "unzip": "unzip",
 }
 """The commands that tests talk to, and the Debian packages that have them."""

@@ -34,7 +34,8 @@ from waterbutler.core import ByteStream, Entry, Path, Provider
 from waterbutler.mounts import Mounts
 from waterbutler.plugins import Context, Registry
 from waterbutler.server.app import make_application, make_server
-from waterbutler.server.context import ServerContext, ServerOptions
+from waterbutler.server.context import GatewayServices, ServerContext, ServerOptions
+from waterbutler.server.limits import Limits
 from waterbutler.server.metrics import Metrics
 from waterbutler.service import Butler
 from waterbutler.testing.faults import FlakyProvider
@@ -204,7 +205,9 @@ class LiveServer:
     storages: dict[str, Provider] = field(default_factory=dict)
     mounts: dict[str, dict[str, Any]] = field(default_factory=dict)
     data: FsPath = FsPath("/nonexistent")
+    limits: Limits = field(default_factory=Limits)
     reasons: list[str] = field(default_factory=list)
+    gateway: GatewayServices | None = None
 
     async def start(self) -> LiveServer:
         (listening,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
@@ -238,6 +241,8 @@ class LiveServer:
             metrics=self.metrics,
             readiness=self._readiness,
             accounts=self.static,
+            limits=self.limits,
+            gateway=self.gateway,
         )
         self.server = make_server(make_application(self.context), self.context.options)
         self.server.add_sockets([listening])
@@ -391,8 +396,12 @@ class Complaints(logging.Handler):
         self.found.append(f"{context.get('message')}: {context.get('exception')!r}")
 
     def collect(self) -> None:
-        """Let go of what nobody holds any more: abandoned tasks and generators speak up."""
+        """Let go of what nobody holds any more: abandoned tasks and generators speak up.
+
+        What is left is not searched again, which makes the search after the next test a quick one.
+        """
         gc.collect()
+        gc.freeze()
 
 
 @contextlib.contextmanager

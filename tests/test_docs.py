@@ -33,7 +33,7 @@ def pattern(shown: str) -> str:
     return "[^\n]*".join(re.escape(piece) for piece in shown.split("…"))
 
 
-@pytest.mark.parametrize("page", ["api/v1.md"])
+@pytest.mark.parametrize("page", ["api/v1.md", "api/v0.md", "api/gateway.md"])
 def test_the_examples_of_a_page_do_what_it_says(page, tmp_path):
     """Every command of the page is run, in order, in one shell; its output is the one shown."""
     steps = transcript(DOCS / page)
@@ -43,6 +43,7 @@ def test_the_examples_of_a_page_do_what_it_says(page, tmp_path):
         environment = {
             **os.environ,
             "WATERBUTLER_TOKEN": server.token,
+            "SERVER": server.url,
             "FILES": f"{server.url}/v1/resources/demo/providers/filesystem",
         }
         run = subprocess.run(

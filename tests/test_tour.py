@@ -1,6 +1,7 @@
 """What a new user does first, with the set-up that needs no file, alone and over the wire."""
 
 import io
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -109,3 +110,32 @@ def test_a_tour_of_versions_and_storages(tmp_path: Path, setup: Any) -> None:
         client.ask("DELETE", links["delete"], 204)
         assert client.names("other/providers/osfstorage/") == []
         client.ask("GET", links["download"], 404)
+
+
+def test_downloads_are_counted_as_a_host_counts_them(tmp_path: Path) -> None:
+    """Those of people outside, of a version or the newest; not those that only show a file."""
+    open_to_all = {"WATERBUTLER_RESOURCES_DEMO_ACCESS_ANONYMOUS": "read"}
+    with start_server(tmp_path, environment=open_to_all) as server:
+        member = Client(server)
+        demo = "demo/providers/osfstorage/"
+        made = member.ask("PUT", f"{demo}?kind=file&name=a.txt", 201, data=b"one").json()["data"]
+        link = made["links"]["download"]
+        member.ask("PUT", made["links"]["upload"], 200, data=b"two")
+        outside = Client(server)
+        outside.session.headers.pop("Authorization")
+
+        member.ask("GET", link, 200)
+        outside.ask("GET", f"{link}?mode=render", 200)
+        outside.ask("GET", link, 206, headers={"Range": "bytes=0-0"})
+        outside.ask("GET", f"{link}?version=1", 200)
+        for _ in range(2):
+            outside.ask("GET", link, 200)
+
+        def counted() -> list[int]:
+            versions = member.ask("GET", f"{link}?revisions=", 200).json()["data"]
+            return [version["attributes"]["extra"]["downloads"] for version in versions]
+
+        deadline = time.monotonic() + 20
+        while sum(counted()) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert counted() == [2, 1]

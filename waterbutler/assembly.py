@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from waterbutler.auth import (
+    COOKIE,
     Account,
     AuthChain,
     AuthHandler,
@@ -27,16 +28,29 @@ from waterbutler.callbacks import CallbackSink, Spool
 from waterbutler.core import ANONYMOUS, Grant
 from waterbutler.core.errors import ConfigInvalid, WaterButlerError
 from waterbutler.core.filetree import OSFSTORAGE
-from waterbutler.events import Events, LogSink
+from waterbutler.events import Events, Sink
 from waterbutler.http import HttpClient
+from waterbutler.limits import (
+    Breaker,
+    Limiter,
+    MemoryStore,
+    Policy,
+    Rate,
+    RedisStore,
+    WhenDown,
+)
 from waterbutler.mounts import Mounts
 from waterbutler.plugins import Context, Registry
+from waterbutler.segments import SegmentUploads
 from waterbutler.server.app import Server, make_application, make_server
-from waterbutler.server.context import ServerContext, ServerOptions
+from waterbutler.server.context import GatewayServices, ServerContext, ServerOptions
 from waterbutler.server.cors import Cors
+from waterbutler.server.limits import Limits
 from waterbutler.server.metrics import Metrics
 from waterbutler.service import Butler
 from waterbutler.settings import OsfSettings, Settings, session_secret
+from waterbutler.thumbnails import Thumbnails
+from waterbutler.tokens import TokenStore
 
 if TYPE_CHECKING:
     from waterbutler.host import Host
@@ -78,6 +92,9 @@ class Assembly:
         """Break what is still running, and close all storages."""
         await self.server.close_all_connections()
         await self.callbacks.aclose()
+        await self.context.limits.aclose()
+        if self.context.gateway is not None:
+            await self.context.gateway.aclose()
         await self.mounts.aclose()
         await self.http.aclose()
         if self.host is not None:
@@ -123,7 +140,9 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
         metrics=metrics,
         readiness=_readiness(data, host),
         accounts=static if "static" in settings.auth.handlers else None,
-        events=Events((LogSink(), callbacks)),
+        limits=_limits(settings, metrics),
+        events=Events((callbacks, *_counting(host))),
+        gateway=_gateway(settings, data),
     )
     server = _server(settings, context, host)
     return Assembly(settings, context, server, mounts, registry, http, host, callbacks)
@@ -146,6 +165,15 @@ def _host(
     return make_host(settings, accounts, resources, static, url=url)
 
 
+def _counting(host: Host | None) -> Sequence[Sink]:
+    """Who counts the downloads of files whose tree is in this process."""
+    if host is None:
+        return ()
+    from waterbutler.hosting import DownloadCounter  # noqa: PLC0415 - as above
+
+    return (DownloadCounter(host),)
+
+
 def _server(settings: Settings, context: ServerContext, host: Host | None) -> Server:
     if host is None or not settings.serves_host:
         application = make_application(context)
@@ -155,6 +183,28 @@ def _server(settings: Settings, context: ServerContext, host: Host | None) -> Se
         rules = host_rules(context, host)
         application = make_application(context, rules, alone=settings.host.alone)
     return make_server(application, context.options)
+
+
+def _gateway(settings: Settings, data: Path) -> GatewayServices | None:
+    """What the storage gateway API needs, where it is switched on."""
+    chosen = settings.gateway
+    if not chosen.enabled or settings.host.alone:
+        return None
+    segments = SegmentUploads(
+        data / "segments.db", data / "segments", quota=chosen.spool_bytes, lifetime=86400
+    )
+    segments.start()
+    return GatewayServices(
+        tokens=TokenStore(
+            data / "tokens.db",
+            access_seconds=chosen.access_minutes * 60,
+            refresh_seconds=chosen.refresh_days * 86400,
+        ),
+        thumbnails=Thumbnails(data / "thumbnails"),
+        segments=segments,
+        segment_size=chosen.segment_bytes,
+        prefix=chosen.prefix,
+    )
 
 
 def _options(settings: Settings, domain: str) -> ServerOptions:
@@ -167,6 +217,28 @@ def _options(settings: Settings, domain: str) -> ServerOptions:
         trust_proxy=settings.server.trust_proxy,
         mfr_url=settings.auth.osf.mfr_url,
         idle_seconds=settings.server.idle_seconds,
+    )
+
+
+def _limits(settings: Settings, metrics: Metrics) -> Limits:
+    chosen = settings.limits
+    policies = {
+        name: Policy(Rate(limit.requests, limit.window_seconds), address_only=name == "sign_in")
+        for name, limit in chosen.enabled.items()
+    }
+    if not policies:
+        return Limits()
+    limiter = Limiter(
+        policies,
+        Breaker(RedisStore(chosen.redis)) if chosen.store == "redis" else MemoryStore(),
+        secret=session_secret(settings),
+        when_down=WhenDown(chosen.when_down),
+    )
+    return Limits(
+        limiter,
+        metrics,
+        cookies=(COOKIE, settings.auth.osf.session_cookie),
+        behind_proxy=settings.server.trust_proxy,
     )
 
 

@@ -1,4 +1,4 @@
-"""What happened, for whoever must know: the log, and the host."""
+"""What happened, for whoever must know: the host."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
-import structlog
-
 from waterbutler.core import User
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-_log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.event")
 
 DOWNLOADS = frozenset({"download_file", "download_zip"})
 TRANSFERS = frozenset({"move", "copy"})
@@ -72,6 +69,7 @@ class Event:
         user: Who did it.
         item: What it happened to; of a copy or move what is there now, or should be.
         source: What was copied or moved.
+        version: Which version was downloaded, if one was asked for.
         origin: The request.
         callback_url: Where the host wants to be told.
         errors: What went wrong, in sentences for people; empty if nothing did.
@@ -83,6 +81,7 @@ class Event:
     item: Item
     origin: Origin
     source: Item | None = None
+    version: str | None = None
     callback_url: str | None = None
     errors: tuple[str, ...] = ()
     belated: bool | None = None
@@ -93,24 +92,6 @@ class Sink(Protocol):
 
     def emit(self, event: Event) -> None:
         """Take note of an event; returns at once and never raises."""
-
-
-class LogSink:
-    """Writes a line for each event."""
-
-    def emit(self, event: Event) -> None:
-        """See `Sink.emit`."""
-        item, source = event.item, event.source
-        _log.info(
-            "event",
-            action=event.action,
-            user=event.user.id,
-            storage=f"{item.resource}/{item.provider}",
-            path=item.materialized,
-            source=f"{source.resource}/{source.provider}{source.materialized}" if source else None,
-            request_id=event.origin.id,
-            errors=list(event.errors),
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
+
+import structlog
 
 from waterbutler.auth import Account, Resource, StaticHandler
 from waterbutler.auth.envelope import EnvelopeKeys
+from waterbutler.core.errors import WaterButlerError
+from waterbutler.events import Event, Item
 from waterbutler.host import (
     OSFSTORAGE,
     Accounts,
@@ -14,9 +19,45 @@ from waterbutler.host import (
     Host,
     HostOptions,
     Region,
+    only_shows,
     storage_of,
 )
 from waterbutler.settings import Settings, parse_size
+
+_log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.host")
+
+
+class DownloadCounter:
+    """Counts the downloads of files whose tree is in this process.
+
+    Those of another server are counted when it asks for the right to them. The same are left out
+    here as there: those of users that the resource names, and those that only show a file.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def emit(self, event: Event) -> None:
+        """See `Sink.emit`."""
+        item, origin = event.item, event.origin
+        if event.action != "download_file" or origin.renders or only_shows(origin.url):
+            return
+        accounts = self._host.accounts
+        if not accounts.keeps_tree(item.resource, item.provider) or accounts.contributes(
+            event.user.id, item.resource
+        ):
+            return
+        task = asyncio.get_running_loop().create_task(self._count(item, event.version))
+        self._host.background.add(task)
+        task.add_done_callback(self._host.background.discard)
+
+    async def _count(self, item: Item, version: str | None) -> None:
+        number = int(version) if version and version.isdigit() else None
+        tree = self._host.trees.tree(item.resource)
+        try:
+            await tree.count_download(item.path.strip("/"), version=number)
+        except WaterButlerError as error:
+            _log.warning("download not counted", resource=item.resource, reason=error.message)
 
 
 def make_host(

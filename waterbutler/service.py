@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol, TypeAlias
 
@@ -22,14 +22,17 @@ from waterbutler.core import (
     Path,
     Provider,
     Version,
+    WriteMode,
 )
 from waterbutler.core.errors import (
     AlreadyExists,
     InvalidRequest,
+    IsAFolder,
+    NotAFolder,
     NotFound,
     WaterButlerError,
 )
-from waterbutler.engine.archive import zip_folder
+from waterbutler.engine.archive import zip_file, zip_folder
 from waterbutler.engine.naming import Target, choose_target
 from waterbutler.engine.transfer import Outcome, copy, move
 from waterbutler.mounts import Mounts
@@ -50,6 +53,9 @@ class Place:
     resource: str
     mount: str
     path: Path
+    legacy: bool = False
+    """The request came by version 0 of the API. Its paths may end with a name in a folder also
+    where the storage's URLs have ids, so they can point to what is not there yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,15 @@ class Room:
     path: Path
     """The place's path as the storage knows it."""
 
+    @property
+    def above(self) -> Room:
+        """The folder around the room's path, for who gives a name inside of it.
+
+        Raises:
+            BadPath: The path is the root.
+        """
+        return replace(self, path=self.path.parent)
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -69,6 +84,13 @@ class Upload:
 
     room: Room
     target: Target
+    overwrites: bool = False
+    """What takes the name meanwhile is replaced as well."""
+
+    @property
+    def mode(self) -> WriteMode:
+        """What may be there when the file is complete."""
+        return WriteMode.REPLACE if self.overwrites else self.target.mode
 
     @property
     def created(self) -> bool:
@@ -121,11 +143,12 @@ class Butler:
             action=action,
             path=str(place.path),
             version=version,
+            legacy=place.legacy,
             identity=identity,
         )
         grant = await self.auth.authorize(request)
         async with self._mounts.use(grant, resource=place.resource, name=place.mount) as provider:
-            path = await provider.locate(place.path)
+            path = await _located(provider, place)
             yield Room(place, grant, provider, path)
 
     async def describe(self, room: Room, *, version: str | None = None) -> Entry:
@@ -159,9 +182,10 @@ class Butler:
             yield version
 
     async def zip(self, room: Room) -> ByteStream:
-        """The room's folder as an archive."""
+        """The room's folder, or its file alone, as an archive."""
         await room.provider.stat(room.path)
-        return zip_folder(room.provider, room.path)
+        pack = zip_folder if room.path.is_folder else zip_file
+        return pack(room.provider, room.path)
 
     async def begin_upload(self, room: Room, name: str | None, condition: Condition) -> Upload:
         """Decide about an upload before its body is read.
@@ -184,12 +208,28 @@ class Butler:
         target = await choose_target(room.provider, folder.child(name), Conflict.WARN)
         return Upload(room, target)
 
+    async def begin_overwrite(self, room: Room, condition: Condition) -> Upload:
+        """Decide about an upload to the room's path, whether or not a file is there.
+
+        Args:
+            room: The file, new or not.
+            condition: Must hold now, and again when the body is complete.
+
+        Raises:
+            AlreadyExists: A folder has the name and cannot share it.
+            NotFound: The folder does not exist.
+        """
+        target = await choose_target(room.provider, room.path, Conflict.REPLACE)
+        condition(target.replaces)
+        # A condition may say that nothing is there: only the storage can hold a name to that.
+        return Upload(room, target, overwrites=condition is always)
+
     async def finish_upload(self, upload: Upload, body: ByteStream, condition: Condition) -> Entry:
         """Store the body of an upload; on any error nothing of it stays."""
         provider, target = upload.room.provider, upload.target
         guarded = _guarded(provider, target, body, condition)
         try:
-            return await provider.write(target.path, guarded, mode=target.mode)
+            return await provider.write(target.path, guarded, mode=upload.mode)
         except AlreadyExists as error:
             raise await _explained(provider, error, target.path) from error
         finally:
@@ -255,6 +295,26 @@ class Butler:
 
 def always(entry: Entry | None) -> None:
     """The condition that always holds."""
+
+
+async def _located(provider: Provider, place: Place) -> Path:
+    """The path of a place as its storage knows it.
+
+    Raises:
+        NotFound: The storage looks ids up, and has no such id.
+    """
+    wire = place.path
+    try:
+        return await provider.locate(wire)
+    except NotFound:
+        if not place.legacy or wire.is_root:
+            raise
+    folder = await provider.locate(wire.parent)
+    named = folder.child(wire.name, folder=wire.is_folder)
+    try:
+        return (await provider.stat(named)).path
+    except (NotFound, IsAFolder, NotAFolder):
+        return named
 
 
 def _version(room: Room, version: str | None) -> str | None:

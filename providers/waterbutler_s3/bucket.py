@@ -8,7 +8,7 @@ import hashlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from xml.etree.ElementTree import Element
 
 from waterbutler.core import ByteStream
@@ -26,6 +26,17 @@ DOCUMENT = 16 << 20
 _INLINE = 1 << 14
 """Up to this many bytes are hashed at once: a thread would cost more."""
 _NO_HEADERS: Mapping[str, str] = {}
+
+
+class Payload(Protocol):
+    """What is sent as the body of a request."""
+
+    @property
+    def sha256(self) -> str | None:
+        """Its digest in hexadecimal; ``None`` leaves it out of the signature."""
+
+    def stream(self) -> ByteStream:
+        """The bytes; asked for again when they must be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +149,7 @@ class Bucket:
         query: Query = (),
         *,
         headers: Mapping[str, str] = _NO_HEADERS,
-        body: Block | None = None,
+        body: Payload | None = None,
         path: str | None = None,
     ) -> Reply:
         """Send a request and wait for the head of its answer, which is a success.
@@ -167,7 +178,7 @@ class Bucket:
         query: Query = (),
         *,
         headers: Mapping[str, str] = _NO_HEADERS,
-        body: Block | None = None,
+        body: Payload | None = None,
         path: str | None = None,
     ) -> tuple[Mapping[str, str], Element | None]:
         """Send a request and read the document of its answer.
@@ -204,7 +215,7 @@ class Bucket:
             await asyncio.sleep(max(asked, pause) * random.uniform(1, 1.3))  # noqa: S311
 
     async def _send(
-        self, method: str, key: str, query: Query, headers: Mapping[str, str], body: Block | None
+        self, method: str, key: str, query: Query, headers: Mapping[str, str], body: Payload | None
     ) -> Reply:
         text = encoded(query)
         url = self.place.url(self.region, key) + (f"?{text}" if text else "")

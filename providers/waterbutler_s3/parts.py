@@ -6,17 +6,20 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
+from waterbutler.core import ByteStream, Hasher
 from waterbutler.core.errors import (
     Corrupted,
     NotFound,
     PreconditionFailed,
     ProviderFault,
+    ProviderUnavailable,
     WaterButlerError,
 )
 from waterbutler.core.waiting import outwait
-from waterbutler_s3.bucket import Block, Bucket, Refused
+from waterbutler_s3.bucket import Block, Bucket, Payload, Refused
 from waterbutler_s3.entries import clean_etag, is_md5
 
 T = TypeVar("T")
@@ -24,7 +27,22 @@ T = TypeVar("T")
 MAX_PARTS = 10_000
 _COMBINED = re.compile(r"[0-9a-f]{32}-[0-9]+")
 _ABORTS = 3
+_OF_CONTENT, _OPAQUE = "md5:", "tag:"
 _XML = {"content-type": "application/xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Passing:
+    """Bytes that pass through and cannot be sent again."""
+
+    body: ByteStream
+    sha256: str
+
+    def stream(self) -> ByteStream:
+        """The bytes."""
+        if self.body.started:
+            raise ProviderUnavailable("The storage wants the part to be sent again.")
+        return self.body
 
 
 class PartsUpload:
@@ -34,13 +52,14 @@ class PartsUpload:
         bucket: The bucket.
         key: What the object is called in the end.
         path: The same, as the client says it.
+        id: Where it was begun before: what the server calls it.
     """
 
-    def __init__(self, bucket: Bucket, key: str, path: str) -> None:
+    def __init__(self, bucket: Bucket, key: str, path: str, id: str = "") -> None:
         self._bucket = bucket
         self._key = key
         self._path = path
-        self._id = ""
+        self._id = id
         self._etags: dict[int, str] = {}
         self._md5s: dict[int, bytes] = {}
 
@@ -54,6 +73,11 @@ class PartsUpload:
             raise ProviderFault(f"{self._bucket.label} does not take files in parts.")
 
     @property
+    def id(self) -> str:
+        """What the server calls it, once it has begun."""
+        return self._id
+
+    @property
     def is_open(self) -> bool:
         """Whether there is something to abort."""
         return bool(self._id)
@@ -64,19 +88,28 @@ class PartsUpload:
         Raises:
             Corrupted: What arrived is not what was sent.
         """
-        query = [("partNumber", str(number)), ("uploadId", self._id)]
         headers = {"Content-MD5": block.content_md5}
-        answer, _ = await self._bucket.patiently(
-            lambda: self._bucket.call(
-                "PUT", self._key, query, headers=headers, body=block, path=self._path
-            )
-        )
-        etag = clean_etag(answer.get("ETag")) or ""
-        if is_md5(etag, answer):
-            if etag != block.md5.hex():
-                raise Corrupted("A part of the file did not arrive as it was sent.")
-            self._md5s[number] = block.md5
+        answer = await self._bucket.patiently(lambda: self._put(number, block, headers))
+        self._check(number, answer, block.md5)
+
+    async def pass_on(self, number: int, body: ByteStream, sha256: str) -> str:
+        """Send a part that is not in memory, once; gives what `recall` wants to know of it.
+
+        Raises:
+            Corrupted: What arrived is not what was sent.
+        """
+        hasher = Hasher(["md5"])
+        answer = await self._put(number, _Passing(body.tee(hasher), sha256), {})
+        self._check(number, answer, bytes.fromhex(hasher.digests()["md5"]))
+        etag = self._etags[number]
+        return f"{_OF_CONTENT if number in self._md5s else _OPAQUE}{etag}"
+
+    def recall(self, number: int, tag: str) -> None:
+        """Take up a part that was sent before."""
+        etag = tag[len(_OPAQUE) :]
         self._etags[number] = etag
+        if tag.startswith(_OF_CONTENT):
+            self._md5s[number] = bytes.fromhex(etag)
 
     async def copy(self, number: int, headers: Mapping[str, str]) -> None:
         """Fill a part from another object, which ``headers`` name."""
@@ -127,6 +160,23 @@ class PartsUpload:
             if root is None or root.find("Part") is None:
                 break
         self._id = ""
+
+    async def _put(
+        self, number: int, payload: Payload, headers: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        query = [("partNumber", str(number)), ("uploadId", self._id)]
+        answer, _ = await self._bucket.call(
+            "PUT", self._key, query, headers=headers, body=payload, path=self._path
+        )
+        return answer
+
+    def _check(self, number: int, answer: Mapping[str, str], md5: bytes) -> None:
+        etag = clean_etag(answer.get("ETag")) or ""
+        if is_md5(etag, answer):
+            if etag != md5.hex():
+                raise Corrupted("A part of the file did not arrive as it was sent.")
+            self._md5s[number] = md5
+        self._etags[number] = etag
 
     async def _complete(
         self, body: Block, headers: Mapping[str, str], expected: str | None

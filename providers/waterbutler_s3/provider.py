@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
@@ -14,9 +14,9 @@ from waterbutler.core import (
     Capabilities,
     Content,
     Entry,
-    PartLimits,
     Path,
     Provider,
+    SentPart,
     StorageInfo,
     Version,
     WriteMode,
@@ -33,11 +33,12 @@ from waterbutler.core.errors import (
 )
 from waterbutler.http import HttpClient, Reply
 from waterbutler.plugins import Context, Mount
+from waterbutler_s3.assembling import PARTS, Assembly
 from waterbutler_s3.bucket import Bucket, Patience, Refused
-from waterbutler_s3.config import MIN_PART, S3Credentials, S3Settings, understand
+from waterbutler_s3.config import S3Credentials, S3Settings, understand
 from waterbutler_s3.entries import from_headers
 from waterbutler_s3.listing import PAGE, child, has_any, pages, versions
-from waterbutler_s3.parts import MAX_PARTS, finished
+from waterbutler_s3.parts import finished
 from waterbutler_s3.reading import part_of
 from waterbutler_s3.removal import delete_below, delete_key
 from waterbutler_s3.signing import Keys, Query, Signer
@@ -78,7 +79,7 @@ class S3Provider(Provider):
         duplicate_names=True,
         empty_folders=False,
         max_file_size=MAX_SIZE,
-        parts=PartLimits(min_size=MIN_PART, max_size=5 << 30, max_count=MAX_PARTS),
+        parts=PARTS,
     )
 
     def __init__(
@@ -118,6 +119,7 @@ class S3Provider(Provider):
             versions=keeps,
             sign=keys is not None,
             exclusive_create=setup.dialect.exclusive_create,
+            parts=replace(PARTS, equal=setup.dialect.equal_parts),
         )
 
     @classmethod
@@ -276,6 +278,31 @@ class S3Provider(Provider):
         """See `Provider.move_from`: copies, and then deletes what was copied."""
         return await self._take(source, at, to, mode, keep=False)
 
+    async def begin_parts(self, path: Path, *, size: int) -> str:
+        """See `Provider.begin_parts`."""
+        return await self._assembly(path).begin(size)
+
+    async def put_part(
+        self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str
+    ) -> SentPart:
+        """See `Provider.put_part`; the digest is a part of the signature."""
+        return await self._assembly(path, upload).put(number, body, sha256)
+
+    async def finish_parts(
+        self,
+        path: Path,
+        upload: str,
+        parts: Sequence[SentPart],
+        *,
+        mode: WriteMode = WriteMode.REPLACE,
+    ) -> Entry:
+        """See `Provider.finish_parts`."""
+        return await self._assembly(path, upload).finish(parts, mode)
+
+    async def abort_parts(self, path: Path, upload: str) -> None:
+        """See `Provider.abort_parts`."""
+        await self._assembly(path, upload).abort()
+
     # -- helpers -------------------------------------------------------------------------------
 
     def _key(self, path: Path) -> str:
@@ -285,6 +312,9 @@ class S3Provider(Provider):
         if any(letter in names for letter in self._unusable):
             raise BadPath("The storage cannot have such a name.", path=str(path))
         return f"{self._prefix}{names}/" if path.is_folder else self._prefix + names
+
+    def _assembly(self, path: Path, upload: str = "") -> Assembly:
+        return Assembly(self._bucket, self._writer, path, self._key(path), upload)
 
     def _need_versions(self, path: Path) -> None:
         if not self.capabilities.versions:
@@ -340,7 +370,7 @@ class S3Provider(Provider):
         original = Original(other._bucket, here)  # noqa: SLF001
         taken, copy = await self._copier.copy_file(original, at, to, there, mode)
         if not keep:
-            await finished(_delete_unchanged(original, at, taken))
+            await finished(original.delete_unchanged(at, taken))
         return copy
 
     async def _take_folder(
@@ -368,13 +398,3 @@ class S3Provider(Provider):
         if not same_server or mine.signer.keys is None or mine.signer.keys != theirs.signer.keys:
             raise Unsupported("Only buckets of the same account can be copied from.")
         return other
-
-
-async def _delete_unchanged(original: Original, at: Path, taken: Entry) -> None:
-    """Delete what was copied, unless it was replaced meanwhile."""
-    try:
-        now, _ = await original.look(at)
-    except NotFound:
-        return
-    if now.etag == taken.etag:
-        await delete_key(original.bucket, original.key, path=str(at))

@@ -20,7 +20,7 @@ from waterbutler_s3.bucket import Bucket, Refused
 from waterbutler_s3.entries import clean_etag, from_headers
 from waterbutler_s3.listing import Object, pages
 from waterbutler_s3.parts import MAX_PARTS, PartsUpload, finished
-from waterbutler_s3.removal import delete_below, delete_folders, delete_keys, folders_of
+from waterbutler_s3.removal import delete_below, delete_folders, delete_key, delete_keys, folders_of
 from waterbutler_s3.writing import WriteOptions, Writer
 
 WHOLE = 1 << 30
@@ -57,6 +57,15 @@ class Original:
             raise refused.error from None
         await reply.aclose()
         return from_headers(path, reply.headers), reply.headers
+
+    async def delete_unchanged(self, path: Path, taken: Entry) -> None:
+        """Delete it after it was copied, unless it was replaced meanwhile."""
+        try:
+            now, _ = await self.look(path)
+        except NotFound:
+            return
+        if now.etag == taken.etag:
+            await delete_key(self.bucket, self.key, path=str(path))
 
 
 class Copier:

@@ -95,6 +95,11 @@ class Writer:
         self._bucket = bucket
         self._options = options
 
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers that all new objects get."""
+        return self._options.headers
+
     async def store(
         self, path: Path, key: str, body: ByteStream, mode: WriteMode, content_type: str | None
     ) -> Entry:

@@ -24,7 +24,7 @@ from waterbutler.core.errors import (
     ProviderUnavailable,
 )
 from waterbutler.engine import archive, members
-from waterbutler.engine.archive import zip_folder
+from waterbutler.engine.archive import zip_file, zip_folder
 from waterbutler.engine.members import is_compressed
 from waterbutler.engine.zipnames import clean
 from waterbutler.testing.faults import FlakyProvider
@@ -300,6 +300,23 @@ class TestFailures:
             zip_folder(MemoryProvider(), path("/a"))
         with pytest.raises(NotFound):
             await packed(MemoryProvider(), path("/a/"))
+
+    @pytest.mark.parametrize("name", ["noise.bin", "text.txt", "nothing.txt"])
+    async def test_a_file_alone(self, name):
+        """It is the only member, whatever its size; it is read only when the archive is."""
+        provider = await fill(FlakyProvider(MemoryProvider()), MANY)
+        stream = zip_file(provider, path(f"/t/{name}"))
+        assert provider.calls["stat"] == provider.calls["read"] == 0
+        async with stream:
+            data = b"".join([chunk async for chunk in stream])
+        assert unpacked(zipfile.ZipFile(io.BytesIO(data))) == {f"/{name}": MANY[f"/t/{name}"]}
+
+    async def test_a_file_that_is_none(self):
+        """A folder is refused at once, a missing file when it is read."""
+        with pytest.raises(BadPath):
+            zip_file(MemoryProvider(), path("/a/"))
+        with pytest.raises(NotFound):
+            await anext(zip_file(MemoryProvider(), path("/a")))
 
     @pytest.mark.parametrize("chunks", range(6))
     async def test_leaving_early(self, chunks):

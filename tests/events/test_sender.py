@@ -9,7 +9,7 @@ import pytest
 from tests.fakes.osf_host import HMAC_SECRET, running_host
 from waterbutler.callbacks import CallbackSink, Schedule, Spool, document_of
 from waterbutler.core import ANONYMOUS, User
-from waterbutler.events import Event, Events, Item, LogSink, Origin
+from waterbutler.events import Event, Item, Origin
 from waterbutler.http import HttpClient
 
 FILE = Item(resource="guid0", provider="s3", kind="file", name="a", path="/a", materialized="/a")
@@ -225,11 +225,3 @@ def test_a_belated_transfer(belated):
     """The host writes mail to who could not wait."""
     event = happened("http://h", belated=belated)
     assert document_of(event)["email"] is belated
-
-
-async def test_everybody_is_told(make_sink, host, url, clock, tmp_path):
-    """The log has a line, without the address of the request."""
-    sink = make_sink()
-    sink.start()
-    Events((LogSink(), sink)).emit(happened(url))
-    await until(lambda: len(host.logs) == 1)

@@ -1,7 +1,6 @@
 """A server for each test, and the promise that nothing goes wrong behind its back."""
 
 import asyncio
-import gc
 import logging
 
 import pytest
@@ -9,15 +8,6 @@ import pytest
 from tests.harness import Complaints, LiveServer, captured_log
 
 LOGGERS = ("asyncio", "tornado.application", "tornado.general")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _old_objects_stay():
-    """Searching for abandoned tasks after each test is quick if what is old is not searched."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

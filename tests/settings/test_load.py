@@ -389,6 +389,12 @@ ALIASED = {
     "ANALYTICS_MFR_DOMAIN": ("http://m", lambda s: s.auth.osf.mfr_url == "http://m"),
     "TASKS_CONFIG_BROKER_URL": ("redis://b", lambda s: s.jobs.broker == "redis://b"),
     "TASKS_CONFIG_WAIT_TIMEOUT": ("7", lambda s: s.jobs.wait_seconds == 7),
+    "SERVER_CONFIG_ENABLE_RATE_LIMITING": ("1", lambda s: s.limits.v1.enabled),
+    "SERVER_CONFIG_RATE_LIMITING_FIXED_WINDOW_LIMIT": ("9", lambda s: s.limits.v1.requests == 9),
+    "SERVER_CONFIG_RATE_LIMITING_FIXED_WINDOW_SIZE": (
+        "60",
+        lambda s: s.limits.v1.window_seconds == 60,
+    ),
 }
 
 

@@ -53,6 +53,15 @@ WORDS: Mapping[Action, tuple[str, str]] = {
 }
 """For each action the host's two words: which right is needed, and what is really meant."""
 
+LEGACY_WORDS: Mapping[Action, str] = {
+    Action.CREATE_FOLDER: "create_folder",
+    Action.COPY_FROM: "copyfrom",
+    Action.COPY_TO: "copyto",
+    Action.MOVE_FROM: "movefrom",
+    Action.MOVE_TO: "moveto",
+}
+"""The first of the two words where version 0 of the API has another one."""
+
 _REFUSALS: Mapping[int, tuple[type[WaterButlerError], str]] = {
     400: (InvalidRequest, "The host does not understand the request."),
     401: (Unauthenticated, "Sign in to do this."),
@@ -211,6 +220,8 @@ class OsfHandler:
 
 def _question(request: AccessRequest) -> dict[str, JSON]:
     action, intent = WORDS[request.action]
+    if request.legacy:
+        action = LEGACY_WORDS.get(request.action, action)
     identity = request.identity
     question: dict[str, JSON] = {
         "nid": request.resource,

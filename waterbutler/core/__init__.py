@@ -14,7 +14,7 @@ from waterbutler.core.capabilities import Capabilities, PartLimits
 from waterbutler.core.entry import JSON, Entry, StorageInfo, Version
 from waterbutler.core.hashing import Hasher
 from waterbutler.core.path import ROOT, Path, check_name
-from waterbutler.core.provider import Content, Provider, WriteMode
+from waterbutler.core.provider import Content, Provider, SentPart, WriteMode
 from waterbutler.core.stream import ByteStream, Sink
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "PartLimits",
     "Path",
     "Provider",
+    "SentPart",
     "Sink",
     "Span",
     "StorageInfo",

@@ -98,6 +98,8 @@ class AccessRequest:
     path: str
     """The decoded path of the URL, with its leading slash."""
     version: str | None = None
+    legacy: bool = False
+    """The request came by the API's version 0, for which hosts have older words."""
     identity: Identity = Identity()
 
 

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class PartLimits:
-    """What parts a storage takes a large file in; sizes in bytes."""
+    """What parts a storage takes a large file in; sizes in bytes.
+
+    Attributes:
+        min_size: Of each part but the last one.
+        max_size: Of each part.
+        max_count: How many parts there may be.
+        equal: Whether all parts but the last one must have the same size.
+    """
 
     min_size: int
     max_size: int
     max_count: int
+    equal: bool = False
+
+    def fit(self, sizes: Sequence[int]) -> bool:
+        """Whether a file can be sent in parts of these sizes, one after the other."""
+        if not 0 < len(sizes) <= self.max_count:
+            return False
+        *others, last = sizes
+        if self.equal and others and (max(others) > min(others) or last > others[0]):
+            return False
+        return all(self.min_size <= size <= self.max_size for size in others) and (
+            0 < last <= self.max_size
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +66,14 @@ class Capabilities:
     empty_folders: bool = True
     """A folder stays when nothing is in it."""
     case_insensitive: bool = False
+    atomic_copy: bool = False
+    """A copy on the storage's side is whole, or is not made at all: nobody need compare it."""
     unknown_size: bool = True
     """A body whose size is not known beforehand can be written."""
 
     max_file_size: int | None = None
     parts: PartLimits | None = None
+    """Files can be sent in parts, by requests that have nothing else in common."""
     hashes: frozenset[str] = frozenset()
     """Hashes (hashlib names) that entries of files written through this provider carry."""
 
@@ -65,5 +88,3 @@ class Capabilities:
             case_insensitive=self.case_insensitive,
             hashes=self.hashes,
         )
-    atomic_copy: bool = False
-    """A copy on the storage's side is whole, or is not made at all: nobody need compare it."""

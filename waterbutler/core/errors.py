@@ -24,6 +24,7 @@
     ├─ RateLimited            temporary
     ├─ Corrupted
     ├─ ProviderUnavailable    temporary
+    │  ├─ ProviderFailed      temporary
     │  └─ ProviderTimeout     temporary
     ├─ ProviderFault
     ├─ ConfigInvalid
@@ -180,6 +181,10 @@ class ProviderUnavailable(WaterButlerError):
     """The storage cannot be reached or says that it is out of order."""
 
     temporary = True
+
+
+class ProviderFailed(ProviderUnavailable):
+    """The storage, or what is between it and this server, failed while it answered."""
 
 
 class ProviderTimeout(ProviderUnavailable):

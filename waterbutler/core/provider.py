@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -35,6 +35,21 @@ class Content:
     body: ByteStream
     entry: Entry
     span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentPart:
+    """A part of a file that a storage has.
+
+    Attributes:
+        number: Its place, from 1.
+        size: How many bytes it has.
+        tag: What the storage wants to be told of it in the end.
+    """
+
+    number: int
+    size: int
+    tag: str
 
 
 class Provider(ABC):
@@ -223,6 +238,76 @@ class Provider(ABC):
             NotFound: Where the storage must be asked anyway; else the link itself fails.
         """
         raise self._unsupported("sign")
+
+    async def begin_parts(self, path: Path, *, size: int) -> str:
+        """Begin a file that is sent in parts, perhaps over days and by several processes.
+
+        Nobody sees the file before `finish_parts`. The storage keeps what is sent until then, or
+        until `abort_parts`: one of them must be called.
+
+        Args:
+            path: The file.
+            size: How many bytes it will have.
+
+        Returns:
+            What names the unfinished file in the other calls, which are given the same path.
+
+        Raises:
+            NotFound: The folder does not exist (not raised where folders are only prefixes).
+        """
+        raise self._unsupported("parts")
+
+    async def put_part(
+        self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str
+    ) -> SentPart:
+        """Send a part, in any order; one that was sent before is replaced.
+
+        If the body fails or is cut, or the call is cancelled, the part is as it was before, and
+        the body's own error is raised. As in `write`, its last step may still refuse it, and it is
+        consumed but not closed.
+
+        Args:
+            path: The file.
+            upload: What `begin_parts` returned.
+            number: The part's place, from 1.
+            body: Its bytes; their number is known.
+            sha256: Their digest, for storages that want it beforehand. The body sees to it that
+                it is true.
+
+        Raises:
+            NotFound: There is no such unfinished file any more.
+        """
+        raise self._unsupported("parts")
+
+    async def finish_parts(
+        self,
+        path: Path,
+        upload: str,
+        parts: Sequence[SentPart],
+        *,
+        mode: WriteMode = WriteMode.REPLACE,
+    ) -> Entry:
+        """Make the file of its parts, in one step.
+
+        If that fails, the parts are still there, and it can be tried again.
+
+        Args:
+            path: The file.
+            upload: What `begin_parts` returned.
+            parts: What `put_part` returned last for each part, in order; their sizes are as
+                ``capabilities.parts`` demands.
+            mode: As for `write`.
+
+        Raises:
+            NotFound: There is no such unfinished file any more, or the folder is gone.
+            AlreadyExists: With ``CREATE``: something has the name.
+            IsAFolder: A folder has the name and names cannot be shared.
+        """
+        raise self._unsupported("parts")
+
+    async def abort_parts(self, path: Path, upload: str) -> None:
+        """Throw away an unfinished file and its parts; one that is not there any more is fine."""
+        raise self._unsupported("parts")
 
     async def free_space(self) -> int | None:
         """How many bytes may still be written; ``None`` for no limit."""

@@ -1,4 +1,4 @@
-"""A folder as a zip archive, made while it is sent."""
+"""A folder, or a file, as a zip archive, made while it is sent."""
 
 from __future__ import annotations
 
@@ -42,13 +42,22 @@ def zip_folder(provider: Provider, folder: Path, *, deflate: bool = True) -> Byt
     return ByteStream(_in_blocks(_archive(provider, folder, deflate=deflate)))
 
 
-async def _archive(
-    provider: Provider, folder: Path, *, deflate: bool
-) -> AsyncGenerator[bytes, None]:
+def zip_file(provider: Provider, file: Path, *, deflate: bool = True) -> ByteStream:
+    """A zip archive whose only member is ``file``, under its name; otherwise as `zip_folder`.
+
+    Raises:
+        BadPath: ``file`` is not a file's path.
+    """
+    if file.is_folder:
+        raise BadPath("A folder is packed with everything in it.", path=str(file))
+    return ByteStream(_in_blocks(_archive(provider, file, deflate=deflate)))
+
+
+async def _archive(provider: Provider, top: Path, *, deflate: bool) -> AsyncGenerator[bytes, None]:
     """The archive in pieces of any size."""
     directory = _Directory()
     try:
-        async with aclosing(Loader(provider, deflate=deflate).parts(folder)) as parts:
+        async with aclosing(Loader(provider, deflate=deflate).parts(top)) as parts:
             async for part in parts:
                 part.member.offset = directory.start
                 async with aclosing(_member(provider, part)) as pieces:

@@ -118,10 +118,13 @@ class Loader:
         self._deflate = deflate
         self._loading: set[asyncio.Task[bytes | None]] = set()
 
-    async def parts(self, folder: Path) -> AsyncGenerator[Part, None]:
-        """Everything below ``folder``; at most `AHEAD` and a few are found and read before."""
+    async def parts(self, top: Path) -> AsyncGenerator[Part, None]:
+        """The file ``top``, or everything below the folder ``top``.
+
+        At most `AHEAD` and a few are found and read before they are needed.
+        """
         try:
-            async with aclosing(in_background(partial(self._find, folder), AHEAD)) as found:
+            async with aclosing(in_background(partial(self._find, top), AHEAD)) as found:
                 async for part in found:
                     if part.loading is not None:
                         part.data = await part.loading
@@ -130,11 +133,9 @@ class Loader:
         finally:
             await stop(*self._loading)
 
-    async def _find(self, folder: Path, emit: Emit[Part]) -> None:
-        names = MemberNames(self._provider, folder)
-        async with aclosing(
-            walk(self._provider, folder, enter=names.enter, only_empty_folders=True)
-        ) as entries:
+    async def _find(self, top: Path, emit: Emit[Part]) -> None:
+        names = MemberNames(self._provider, top if top.is_folder else top.parent)
+        async with aclosing(self._entries(top, names)) as entries:
             async for entry in entries:
                 part = Part(entry, self._member(entry, await names.of(entry)))
                 if entry.is_folder:
@@ -143,6 +144,15 @@ class Loader:
                     part.loading = asyncio.create_task(self._load(part))
                     self._loading.add(part.loading)
                 await emit(part)
+
+    async def _entries(self, top: Path, names: MemberNames) -> AsyncGenerator[Entry, None]:
+        if not top.is_folder:
+            yield await self._provider.stat(top)
+            return
+        found = walk(self._provider, top, enter=names.enter, only_empty_folders=True)
+        async with aclosing(found) as entries:
+            async for entry in entries:
+                yield entry
 
     def _member(self, entry: Entry, name: bytes) -> Member:
         deflates = self._deflate and not entry.is_folder and not is_compressed(entry.name)

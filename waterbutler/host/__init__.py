@@ -6,7 +6,7 @@ Nothing here knows HTTP: `waterbutler.server.host` speaks the wire contract.
 from waterbutler.core.filetree import OSFSTORAGE
 from waterbutler.host.accounts import Accounts, Region, storage_of
 from waterbutler.host.database import Database
-from waterbutler.host.exchange import Exchange, HostOptions
+from waterbutler.host.exchange import Exchange, HostOptions, only_shows
 from waterbutler.host.host import Host
 from waterbutler.host.journal import Happened, Journal
 from waterbutler.host.sweeping import remove, unreferenced
@@ -25,6 +25,7 @@ __all__ = [
     "HostOptions",
     "Journal",
     "Region",
+    "only_shows",
     "remove",
     "storage_of",
     "unreferenced",

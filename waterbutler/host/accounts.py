@@ -77,6 +77,16 @@ class Accounts:
         """Whether the resource names this user: what they download is not counted."""
         return user is not None and user in self.resource(resource).access
 
+    def keeps_tree(self, resource: str, mount: str) -> bool:
+        """Whether the tree behind a mount is in this host's database."""
+        found = self._resources.get(resource)
+        config = found.mounts.get(mount) if found else None
+        return (
+            config is not None
+            and config.provider == OSFSTORAGE
+            and not config.settings.get("baseUrl")
+        )
+
     def region(self, settings: Mapping[str, JSON]) -> Region | None:
         """The configured blob store that a version's settings point to."""
         return self._regions.get(_place(settings))

@@ -204,7 +204,7 @@ class Exchange:
             request.action is Action.DOWNLOAD
             and not self.accounts.contributes(user, request.resource)
             and MFR_HEADER not in request.identity.headers
-            and not _is_render(asked.metrics)
+            and not only_shows(asked.metrics.uri if asked.metrics else None)
         ):
             await tree.count_download(id, version=number)
 
@@ -220,10 +220,9 @@ def _number(version: str) -> int:
     return int(version)
 
 
-def _is_render(metrics: _Metrics | None) -> bool:
-    if metrics is None or not metrics.uri:
-        return False
-    return "render" in parse_qs(urlsplit(metrics.uri).query).get("mode", [])
+def only_shows(uri: str | None) -> bool:
+    """Whether a download's address says that the file is only shown."""
+    return bool(uri) and "render" in parse_qs(urlsplit(uri or "").query).get("mode", [])
 
 
 def check_log(accounts: Accounts, payload: Mapping[str, JSON]) -> tuple[str, str | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from waterbutler.core import JSON
 from waterbutler.host.accounts import Accounts
 from waterbutler.host.exchange import DOWNLOADS, Exchange, HostOptions, check_log
@@ -24,6 +26,8 @@ class Host:
         self.options = options
         self.exchange = Exchange(accounts, trees, options)
         self.journal = Journal(trees.database)
+        self.background: set[asyncio.Task[None]] = set()
+        """What is done after the answer, and before the database is closed."""
 
     def tree(self, resource: str) -> EmbeddedTree:
         """The tree of a resource that exists; raises `NotFound`."""
@@ -43,4 +47,5 @@ class Host:
 
     async def aclose(self) -> None:
         """Finish what is running, and close the database."""
+        await asyncio.gather(*self.background, return_exceptions=True)
         await self.trees.aclose()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 from waterbutler.core import (
@@ -12,6 +12,7 @@ from waterbutler.core import (
     Entry,
     Path,
     Provider,
+    SentPart,
     Version,
     WriteMode,
 )
@@ -101,6 +102,31 @@ class Layer(Provider):
     ) -> str:
         """See `Provider.sign`."""
         return await self.inner.sign(path, version=version, filename=filename, expires=expires)
+
+    async def begin_parts(self, path: Path, *, size: int) -> str:
+        """See `Provider.begin_parts`."""
+        return await self.inner.begin_parts(path, size=size)
+
+    async def put_part(
+        self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str
+    ) -> SentPart:
+        """See `Provider.put_part`."""
+        return await self.inner.put_part(path, upload, number, body, sha256=sha256)
+
+    async def finish_parts(
+        self,
+        path: Path,
+        upload: str,
+        parts: Sequence[SentPart],
+        *,
+        mode: WriteMode = WriteMode.REPLACE,
+    ) -> Entry:
+        """See `Provider.finish_parts`."""
+        return await self.inner.finish_parts(path, upload, parts, mode=mode)
+
+    async def abort_parts(self, path: Path, upload: str) -> None:
+        """See `Provider.abort_parts`."""
+        await self.inner.abort_parts(path, upload)
 
     async def free_space(self) -> int | None:
         """See `Provider.free_space`."""

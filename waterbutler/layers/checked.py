@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 from waterbutler.core import (
@@ -12,6 +12,7 @@ from waterbutler.core import (
     Entry,
     Path,
     Provider,
+    SentPart,
     Version,
     WriteMode,
 )
@@ -140,6 +141,49 @@ class Checked(Layer):
         self._need("sign")
         self._version(version)
         return await self.inner.sign(path, version=version, filename=filename, expires=expires)
+
+    async def begin_parts(self, path: Path, *, size: int) -> str:
+        """See `Provider.begin_parts`."""
+        self._need("parts")
+        if path.is_folder:
+            raise BadPath("A folder cannot be written to as a file.", path=str(path))
+        if self.capabilities.max_file_size is not None:
+            _refuse_more(self.capabilities.max_file_size, size)
+        return await self.inner.begin_parts(path, size=size)
+
+    async def put_part(
+        self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str
+    ) -> SentPart:
+        """See `Provider.put_part`."""
+        self._need("parts")
+        if body.size is None:
+            raise LengthRequired("The size of a part must be known beforehand.")
+        part = await self.inner.put_part(path, upload, number, body, sha256=sha256)
+        if body.sent != body.size or part.size != body.size:
+            raise ProviderFault(
+                f"{self.info.label} claims to have stored a part without taking all of it."
+            )
+        return part
+
+    async def finish_parts(
+        self,
+        path: Path,
+        upload: str,
+        parts: Sequence[SentPart],
+        *,
+        mode: WriteMode = WriteMode.REPLACE,
+    ) -> Entry:
+        """See `Provider.finish_parts`."""
+        self._need("parts")
+        limits = self.capabilities.parts
+        if limits is None or not limits.fit([part.size for part in parts]):
+            raise InvalidRequest("This storage does not take a file in such parts.")
+        return await self.inner.finish_parts(path, upload, parts, mode=mode)
+
+    async def abort_parts(self, path: Path, upload: str) -> None:
+        """See `Provider.abort_parts`."""
+        self._need("parts")
+        await self.inner.abort_parts(path, upload)
 
     async def free_space(self) -> int | None:
         """See `Provider.free_space`."""

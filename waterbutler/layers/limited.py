@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
-from waterbutler.core import ByteRange, ByteStream, Content, Entry, Path, Provider, WriteMode
+from waterbutler.core import (
+    ByteRange,
+    ByteStream,
+    Content,
+    Entry,
+    Path,
+    Provider,
+    SentPart,
+    WriteMode,
+)
 from waterbutler.layers.base import Layer
 
 
@@ -45,6 +55,35 @@ class Limited(Layer):
         """See `Provider.write`."""
         async with self._writes:
             return await self.inner.write(path, body, mode=mode, content_type=content_type)
+
+    async def begin_parts(self, path: Path, *, size: int) -> str:
+        """See `Provider.begin_parts`."""
+        async with self._turns:
+            return await self.inner.begin_parts(path, size=size)
+
+    async def put_part(
+        self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str
+    ) -> SentPart:
+        """See `Provider.put_part`."""
+        async with self._writes:
+            return await self.inner.put_part(path, upload, number, body, sha256=sha256)
+
+    async def finish_parts(
+        self,
+        path: Path,
+        upload: str,
+        parts: Sequence[SentPart],
+        *,
+        mode: WriteMode = WriteMode.REPLACE,
+    ) -> Entry:
+        """See `Provider.finish_parts`."""
+        async with self._turns:
+            return await self.inner.finish_parts(path, upload, parts, mode=mode)
+
+    async def abort_parts(self, path: Path, upload: str) -> None:
+        """See `Provider.abort_parts`."""
+        async with self._turns:
+            await self.inner.abort_parts(path, upload)
 
     async def delete(self, path: Path) -> None:
         """See `Provider.delete`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
@@ -14,6 +14,7 @@ from waterbutler.core import (
     Entry,
     Path,
     Provider,
+    SentPart,
     StorageInfo,
     Version,
     WriteMode,
@@ -99,6 +100,38 @@ class Observed(Layer):
     ) -> Entry:
         """See `Provider.move_from`."""
         return await self._timed("move_from", self.inner.move_from(source, at, to, mode=mode))
+
+    async def begin_parts(self, path: Path, *, size: int) -> str:
+        """See `Provider.begin_parts`."""
+        return await self._timed("begin_parts", self.inner.begin_parts(path, size=size))
+
+    async def put_part(
+        self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str
+    ) -> SentPart:
+        """See `Provider.put_part`."""
+        before = body.sent
+        try:
+            call = self.inner.put_part(path, upload, number, body, sha256=sha256)
+            return await self._timed("put_part", call)
+        finally:
+            self._observer.transferred(self.info, "written", body.sent - before)
+
+    async def finish_parts(
+        self,
+        path: Path,
+        upload: str,
+        parts: Sequence[SentPart],
+        *,
+        mode: WriteMode = WriteMode.REPLACE,
+    ) -> Entry:
+        """See `Provider.finish_parts`."""
+        return await self._timed(
+            "finish_parts", self.inner.finish_parts(path, upload, parts, mode=mode)
+        )
+
+    async def abort_parts(self, path: Path, upload: str) -> None:
+        """See `Provider.abort_parts`."""
+        await self._timed("abort_parts", self.inner.abort_parts(path, upload))
 
     def versions(self, path: Path) -> AsyncIterator[Version]:
         """See `Provider.versions`."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from waterbutler.core import ByteStream, Entry, Path, Provider, WriteMode
+from collections.abc import Sequence
+
+from waterbutler.core import ByteStream, Entry, Path, Provider, SentPart, WriteMode
 from waterbutler.layers.base import Layer
 
 
@@ -53,6 +55,37 @@ class ReadOnly(Layer):
     ) -> Entry:
         """Always raises `Unsupported`."""
         raise self._unsupported("move_from")
+
+    async def begin_parts(self, path: Path, *, size: int) -> str:  # noqa: ARG002
+        """Always raises `Unsupported`."""
+        raise self._unsupported("parts")
+
+    async def put_part(
+        self,
+        path: Path,  # noqa: ARG002
+        upload: str,  # noqa: ARG002
+        number: int,  # noqa: ARG002
+        body: ByteStream,  # noqa: ARG002
+        *,
+        sha256: str,  # noqa: ARG002
+    ) -> SentPart:
+        """Always raises `Unsupported`."""
+        raise self._unsupported("parts")
+
+    async def finish_parts(
+        self,
+        path: Path,  # noqa: ARG002
+        upload: str,  # noqa: ARG002
+        parts: Sequence[SentPart],  # noqa: ARG002
+        *,
+        mode: WriteMode = WriteMode.REPLACE,  # noqa: ARG002
+    ) -> Entry:
+        """Always raises `Unsupported`."""
+        raise self._unsupported("parts")
+
+    async def abort_parts(self, path: Path, upload: str) -> None:  # noqa: ARG002
+        """Always raises `Unsupported`."""
+        raise self._unsupported("parts")
 
     async def free_space(self) -> int | None:
         """Always raises `Unsupported`."""

@@ -13,8 +13,10 @@ from waterbutler.core.errors import NotFound
 from waterbutler.server.base import Handler
 from waterbutler.server.connection import Stream, end_farewells
 from waterbutler.server.context import ServerContext, ServerOptions
+from waterbutler.server.gateway.routes import gateway_rules
 from waterbutler.server.health import MetricsHandler, ReadyHandler, StatusHandler
 from waterbutler.server.openapi import OpenApiHandler
+from waterbutler.server.v0.handlers import ROUTES as V0
 from waterbutler.server.v1.change import DeleteHandler, TransferHandler
 from waterbutler.server.v1.commands import PREFIX as V1
 from waterbutler.server.v1.read import ReadHandler
@@ -41,14 +43,17 @@ class On(routing.Matcher):
 
 
 class Exactly(routing.Matcher):
-    """Matches one path."""
+    """Matches one path and some methods."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *methods: str) -> None:
         self._path = path
+        self._methods = frozenset(methods)
 
     def match(self, request: httputil.HTTPServerRequest) -> dict[str, Any] | None:
         """See `tornado.routing.Matcher.match`."""
-        return {} if request.path == self._path else None
+        if request.path != self._path:
+            return None
+        return {} if not self._methods or request.method in self._methods else None
 
 
 class NoSuchUrl(Handler):
@@ -68,7 +73,7 @@ def make_application(
 
     Args:
         context: What handlers are given.
-        extra: Further rules, asked before the v1 ones.
+        extra: Further rules, asked before the ones of the API.
         alone: There are only these further ones, and those that tell how the server is.
     """
     given = {"context": context}
@@ -88,7 +93,9 @@ def make_application(
             rule(On(V1, "POST"), TransferHandler),
             rule(On(V1, "DELETE"), DeleteHandler),
             rule(On(V1), ReadHandler),
+            *(rule(Exactly(path, *methods), handler) for path, methods, handler in V0),
             rule(Exactly("/openapi.json"), OpenApiHandler),
+            *gateway_rules(context),
             *page_rules(context),
         ]
     return web.Application(

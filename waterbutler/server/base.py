@@ -19,6 +19,7 @@ from waterbutler.core.errors import InvalidRequest, WaterButlerError
 from waterbutler.server.connection import Stream
 from waterbutler.server.context import ServerContext
 from waterbutler.server.errors import MethodNotAllowed, body_of, headers_of, message_of, status_of
+from waterbutler.server.limits import Counted
 from waterbutler.server.patience import Patience
 
 SERVER = "WaterButler"
@@ -54,8 +55,11 @@ class Handler(web.RequestHandler):
     SUPPORTED_METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS", "PATCH")
     dialect: ClassVar[str] = "server"
     methods: ClassVar[tuple[str, ...]] = ("GET", "HEAD")
+    limit: ClassVar[str] = ""
+    """The limit that requests count for, where it is not the dialect's own."""
 
     context: ServerContext
+    counted: Counted | None = None
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class Handler(web.RequestHandler):
         self.action = "none"
         self.user: User = ANONYMOUS
         self.storage = ""
+        self.told: dict[str, str] = {}
         self.sent = 0
         self.received = 0
         self._start = time.perf_counter()
@@ -103,6 +108,7 @@ class Handler(web.RequestHandler):
         if self.request.method == "OPTIONS":
             return
         try:
+            await self.context.limits.admit(self.limit or self.dialect, self)
             if self.request.method not in self.methods:
                 raise MethodNotAllowed(self.request.method or "", self.methods)
             await self.begin()
@@ -177,6 +183,16 @@ class Handler(web.RequestHandler):
         return self._request_id
 
     @property
+    def logged_path(self) -> str:
+        """The path of the URL for the log; a dialect that has secrets in it leaves them out."""
+        return self.request.path
+
+    @property
+    def caller(self) -> str | None:
+        """Whose request it turned out to be; a dialect that knows more than a user says it here."""
+        return self.user.id
+
+    @property
     def origin(self) -> str | None:
         """The origin of the page that sent this request, if a page did."""
         return self.request.headers.get("Origin")
@@ -249,7 +265,8 @@ class Handler(web.RequestHandler):
         self.set_header("Cache-Control", "no-store")
         if self.context.state.stopping:
             self.set_header("Connection", "close")
-        for name, value in self.context.options.cors.headers(self.origin).items():
+        limits = self.counted.headers if self.counted else {}
+        for name, value in {**self.context.options.cors.headers(self.origin), **limits}.items():
             self.set_header(name, value)
 
     def compute_etag(self) -> str | None:
@@ -356,6 +373,7 @@ class Handler(web.RequestHandler):
         seconds = time.perf_counter() - self._start
         context = self.context
         context.state.leave()
+        context.limits.settle(self, status)
         metrics = context.metrics
         metrics.active.dec()
         method = self.request.method if self.request.method in self.SUPPORTED_METHODS else "other"
@@ -366,7 +384,7 @@ class Handler(web.RequestHandler):
             "request",
             request_id=self.request_id,
             method=self.request.method,
-            path=self.request.path,
+            path=self.logged_path,
             status=status,
             action=self.action,
             user=self.user.id,
@@ -375,4 +393,5 @@ class Handler(web.RequestHandler):
             sent=self.sent,
             seconds=round(seconds, 6),
             outcome=self._failure or "ok",
+            **self.told,
         )

@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 
 from waterbutler.auth import AuthChain, Sessions, StaticHandler
 from waterbutler.events import Events
+from waterbutler.segments import SegmentUploads
 from waterbutler.server.cors import Cors
+from waterbutler.server.limits import Limits
 from waterbutler.server.metrics import Metrics
 from waterbutler.service import Butler
+from waterbutler.thumbnails import Thumbnails
+from waterbutler.tokens import TokenStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,25 @@ class ServerState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayServices:
+    """What only the storage gateway API needs."""
+
+    tokens: TokenStore
+    thumbnails: Thumbnails
+    segments: SegmentUploads
+    segment_size: int = 100 << 20
+    """How large segments should be, in bytes; clients send smaller files in one piece."""
+    prefix: str = ""
+    """What may stand before its URLs: ``/storage``, or nothing."""
+
+    async def aclose(self) -> None:
+        """Let go of everything; sessions and uploads can go on later."""
+        await self.segments.aclose()
+        await self.thumbnails.aclose()
+        await self.tokens.aclose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerContext:
     """Made once, in the composition root, and handed to every handler."""
 
@@ -80,5 +103,9 @@ class ServerContext:
     accounts: StaticHandler | None = None
     """Opens sessions for the pages, where users are configured here."""
     state: ServerState = field(default_factory=ServerState)
+    limits: Limits = field(default_factory=Limits)
+    """How many requests who may make; without more, as many as they like."""
     events: Events = field(default_factory=Events)
     """Is told what happens."""
+    gateway: GatewayServices | None = None
+    """Without it there is no gateway API."""

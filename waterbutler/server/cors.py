@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from waterbutler.server import limits
+
 ALLOW_METHODS = "GET, HEAD, PUT, POST, DELETE"
 ALLOW_HEADERS = ", ".join(
     (
@@ -35,14 +37,18 @@ EXPOSE_HEADERS = ", ".join(
         "Content-Length",
         "Content-Encoding",
         "Content-Disposition",
+        "Deprecation",
         "ETag",
         "Last-Modified",
+        "Link",
         "Location",
         "Repr-Digest",
         "Retry-After",
         "WWW-Authenticate",
         "X-Waterbutler-Metadata",
         "X-Waterbutler-Request-Id",
+        *limits.HEADERS,
+        *limits.OLD_HEADERS,
     )
 )
 MAX_AGE = "600"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from http.client import responses
 
 from tornado import httputil, web
@@ -31,6 +32,7 @@ STATUS: dict[type[errors.WaterButlerError], int] = {
     errors.RateLimited: 429,
     errors.Corrupted: 502,
     errors.ProviderUnavailable: 503,
+    errors.ProviderFailed: 502,
     errors.ProviderTimeout: 504,
     errors.ProviderFault: 502,
     errors.ConfigInvalid: 500,
@@ -48,6 +50,14 @@ class MethodNotAllowed(errors.InvalidRequest):
 
     def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
         super().__init__(f"{method} is not possible here; use one of {', '.join(allowed)}.")
+
+
+class TooManyRequests(errors.RateLimited):
+    """A limit of this server is used up; ``headers`` tell which, and until when."""
+
+    def __init__(self, message: str, *, retry_after: float, headers: Mapping[str, str]) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.headers = headers
 
 
 def status_of(error: BaseException) -> int:
@@ -88,6 +98,8 @@ def headers_of(error: BaseException) -> dict[str, str]:
     headers: dict[str, str] = {}
     if isinstance(error, errors.RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.total}"
+    if isinstance(error, TooManyRequests):
+        headers |= error.headers
     if status_of(error) == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="waterbutler"'
     if isinstance(error, errors.WaterButlerError) and error.retry_after is not None:

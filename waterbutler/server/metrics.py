@@ -68,6 +68,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.limited = Counter(
+            "waterbutler_limited_requests",
+            "Requests that a limit refused, or that could not be counted, by limit and outcome",
+            ("limit", "outcome"),
+            registry=registry,
+        )
         self.active = Gauge(
             "waterbutler_requests_active",
             "Requests that are being served",

@@ -1,9 +1,11 @@
 """Settings: one frozen value, read from a TOML file and the environment."""
 
 from waterbutler.settings.environment import ALIASES, CONFIG, RESERVED, TOKEN, URL
+from waterbutler.settings.limits import LimitSettings, LimitsSettings
 from waterbutler.settings.load import NO_OVERRIDES, Loaded, load
 from waterbutler.settings.model import (
     AuthSettings,
+    GatewaySettings,
     HostSettings,
     JobSettings,
     LoggingSettings,
@@ -32,8 +34,11 @@ __all__ = [
     "URL",
     "AuthSettings",
     "Described",
+    "GatewaySettings",
     "HostSettings",
     "JobSettings",
+    "LimitSettings",
+    "LimitsSettings",
     "Loaded",
     "LoggingSettings",
     "MountSettings",

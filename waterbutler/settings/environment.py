@@ -39,6 +39,9 @@ ALIASES: Mapping[str, KeyPath] = {
     "ANALYTICS_MFR_DOMAIN": ("auth", "osf", "mfr_url"),
     "TASKS_CONFIG_BROKER_URL": ("jobs", "broker"),
     "TASKS_CONFIG_WAIT_TIMEOUT": ("jobs", "wait_seconds"),
+    "SERVER_CONFIG_ENABLE_RATE_LIMITING": ("limits", "v1", "enabled"),
+    "SERVER_CONFIG_RATE_LIMITING_FIXED_WINDOW_LIMIT": ("limits", "v1", "requests"),
+    "SERVER_CONFIG_RATE_LIMITING_FIXED_WINDOW_SIZE": ("limits", "v1", "window_seconds"),
 }
 """Upstream's names that have a meaning here. The environment's own names win over them."""
 

@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from waterbutler.settings.model import MountSettings, Table
+from waterbutler.settings.model import MountSettings
+from waterbutler.settings.tables import Table
 
 Kind: TypeAlias = Any
 """A type annotation, as ``get_type_hints`` gives it."""

@@ -7,14 +7,11 @@ import ipaddress
 import re
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, field
 
 from waterbutler.core import JSON
-from waterbutler.settings.redaction import HIDDEN, redacted
-
-SECRET = {"secret": True}
-"""Marks a field whose value is never shown; stands in ``Meta(extra=…)``."""
+from waterbutler.settings.limits import LimitsSettings
+from waterbutler.settings.tables import SECRET, Table
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kmgtp]i?)?b)?", re.IGNORECASE)
 _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
@@ -32,24 +29,6 @@ def parse_size(text: str) -> int:
     number, unit = match[1], (match[2] or "").lower()
     base = 1024 if unit.endswith("i") else 1000
     return int(float(number) * base ** _POWERS[unit[0]]) if unit else int(float(number))
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """A table of the file; its ``repr`` hides secrets."""
-
-    def __repr__(self) -> str:
-        parts = []
-        for about in msgspec.structs.fields(self):
-            value = getattr(self, about.name)
-            shown = HIDDEN if is_secret(about) and value else redacted(about.name, value)
-            parts.append(f"{about.name}={shown!r}")
-        return f"{type(self).__name__}({', '.join(parts)})"
-
-
-def is_secret(about: msgspec.structs.FieldInfo) -> bool:
-    """Whether a field was marked as secret."""
-    notes = getattr(about.type, "__metadata__", ())
-    return any(note.extra == SECRET for note in notes if isinstance(note, Meta))
 
 
 class ServerSettings(Table, frozen=True, kw_only=True):
@@ -282,6 +261,37 @@ class JobSettings(Table, frozen=True, kw_only=True):
     ] = 20
 
 
+class GatewaySettings(Table, frozen=True, kw_only=True):
+    """Table ``gateway``: the storage gateway API."""
+
+    enabled: Annotated[bool, Meta(description="Answer the storage gateway API, under /v2/.")] = True
+    prefix: Annotated[
+        str, Meta(description='What its URLs may start with besides, "/storage". Empty: nothing.')
+    ] = ""
+    access_minutes: Annotated[
+        float, Meta(gt=0, description="How long an access token is good.")
+    ] = 60
+    refresh_days: Annotated[
+        float, Meta(gt=0, description="How long a refresh token is good if it is not used.")
+    ] = 30
+    segment_size: Annotated[
+        str, Meta(description="Clients are asked to send larger files in segments of this size.")
+    ] = "100MiB"
+    spool_quota: Annotated[
+        str, Meta(description="How much segments may take in the data folder before all are there.")
+    ] = "50GiB"
+
+    @property
+    def segment_bytes(self) -> int:
+        """The size of segments in bytes."""
+        return parse_size(self.segment_size)
+
+    @property
+    def spool_bytes(self) -> int:
+        """How many bytes segments may take."""
+        return parse_size(self.spool_quota)
+
+
 class LoggingSettings(Table, frozen=True, kw_only=True):
     """Table ``logging``."""
 
@@ -303,6 +313,8 @@ class Settings(Table, frozen=True, kw_only=True):
     resources: dict[str, ResourceSettings] = field(default_factory=dict)
     host: HostSettings = HostSettings()
     jobs: JobSettings = JobSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    limits: LimitsSettings = LimitsSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @property

@@ -23,8 +23,9 @@ from waterbutler.settings.kinds import (
     parse,
     values_of,
 )
-from waterbutler.settings.model import Settings, Table
+from waterbutler.settings.model import Settings
 from waterbutler.settings.sources import KeyPath, Sources
+from waterbutler.settings.tables import Table
 
 _NAME = re.compile(r"\w+")
 

@@ -16,6 +16,7 @@ PUBLISHED_SECRETS = frozenset(
 )
 """Secrets that are defaults elsewhere, so that everybody knows them."""
 
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -27,6 +28,8 @@ def check(settings: Settings) -> None:
     """
     _check_sizes(settings)
     _check_users(settings)
+    if not re.match(r"rediss?://[^/]|unix:///", settings.limits.redis):
+        raise ConfigInvalid('limits.redis: expected an address like "redis://127.0.0.1:6379/0".')
     for name, resource in settings.resources.items():
         _check_resource(f"resources.{name}", resource, settings)
     needs = 'the auth handler "osf"' if "osf" in settings.auth.handlers else ""
@@ -71,6 +74,16 @@ def _check_sizes(settings: Settings) -> None:
     ):
         _check_size(f"server.{name}", text)
     _check_size("host.quota", settings.host.quota or "0")
+    gateway = settings.gateway
+    for name, text in (
+        ("segment_size", gateway.segment_size),
+        ("spool_quota", gateway.spool_quota),
+    ):
+        _check_size(f"gateway.{name}", text)
+    if not gateway.segment_bytes:
+        raise ConfigInvalid("gateway.segment_size: a segment has at least one byte.")
+    if not _PREFIX.fullmatch(gateway.prefix):
+        raise ConfigInvalid('gateway.prefix: expected a path like "/storage", or nothing.')
     if server.domain and not re.match(r"https?://[^/]", server.domain):
         raise ConfigInvalid('server.domain: expected an address like "https://files.example.org".')
     if not server.data:

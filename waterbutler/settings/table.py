@@ -10,9 +10,10 @@ import msgspec
 
 from waterbutler.settings.environment import ALIASES, variable
 from waterbutler.settings.kinds import Kind, default_of, is_free, leaves, note, outer, plain
-from waterbutler.settings.model import SECRET, Settings, Table, is_secret
+from waterbutler.settings.model import Settings
 from waterbutler.settings.redaction import HIDDEN, hidden, redacted
 from waterbutler.settings.sources import KeyPath
+from waterbutler.settings.tables import SECRET, Table, is_secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +28,7 @@ from waterbutler.core import (
     Entry,
     Path,
     Provider,
+    SentPart,
     StorageInfo,
     Version,
     WriteMode,
@@ -282,6 +283,37 @@ class FlakyProvider(Provider):
         failure = self._begin("sign")
         link = await self.inner.sign(path, version=version, filename=filename, expires=expires)
         return _lost(failure, link)
+
+    async def begin_parts(self, path: Path, *, size: int) -> str:
+        """See `Provider.begin_parts`."""
+        failure = self._begin("begin_parts")
+        return _lost(failure, await self.inner.begin_parts(path, size=size))
+
+    async def put_part(
+        self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str
+    ) -> SentPart:
+        """See `Provider.put_part`."""
+        failure = self._begin("put_part")
+        part = await self.inner.put_part(path, upload, number, body, sha256=sha256)
+        return _lost(failure, part)
+
+    async def finish_parts(
+        self,
+        path: Path,
+        upload: str,
+        parts: Sequence[SentPart],
+        *,
+        mode: WriteMode = WriteMode.REPLACE,
+    ) -> Entry:
+        """See `Provider.finish_parts`."""
+        failure = self._begin("finish_parts")
+        return _lost(failure, await self.inner.finish_parts(path, upload, parts, mode=mode))
+
+    async def abort_parts(self, path: Path, upload: str) -> None:
+        """See `Provider.abort_parts`."""
+        failure = self._begin("abort_parts")
+        await self.inner.abort_parts(path, upload)
+        _lost(failure, None)
 
     async def free_space(self) -> int | None:
         """See `Provider.free_space`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Mapping
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -16,8 +17,10 @@ from waterbutler.core import (
     Content,
     Entry,
     Hasher,
+    PartLimits,
     Path,
     Provider,
+    SentPart,
     Span,
     StorageInfo,
     Version,
@@ -93,6 +96,7 @@ class MemoryProvider(Provider):
         move_from=True,
         versions=True,
         exclusive_create=True,
+        parts=PartLimits(min_size=1, max_size=1 << 30, max_count=10_000),
         hashes=frozenset(HASHES),
     )
 
@@ -100,6 +104,7 @@ class MemoryProvider(Provider):
         number = next(_numbers)
         self.info = StorageInfo(name, f"memory://{number}", f"memory {number}")
         self._root = _Folder(_now())
+        self._uploads: dict[tuple[Path, str], dict[int, bytes]] = {}
 
     @classmethod
     def open(cls, mount: Mount, context: Context) -> MemoryProvider:
@@ -190,6 +195,44 @@ class MemoryProvider(Provider):
                 id=str(blob.number), modified=blob.modified, size=entry.size, hashes=entry.hashes
             )
 
+    async def begin_parts(self, path: Path, *, size: int) -> str:
+        """See `Provider.begin_parts`."""
+        self._place(path, WriteMode.REPLACE)
+        upload = secrets.token_hex(8)
+        self._uploads[path, upload] = {}
+        return upload
+
+    async def put_part(
+        self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str
+    ) -> SentPart:
+        """See `Provider.put_part`."""
+        self._sent(path, upload)
+        data = b"".join([chunk async for chunk in body])
+        self._sent(path, upload)[number] = data
+        return SentPart(number, len(data), sha256)
+
+    async def finish_parts(
+        self,
+        path: Path,
+        upload: str,
+        parts: Sequence[SentPart],
+        *,
+        mode: WriteMode = WriteMode.REPLACE,
+    ) -> Entry:
+        """See `Provider.finish_parts`."""
+        sent = self._sent(path, upload)
+        data = b"".join(sent[part.number] for part in parts)
+        del self._uploads[path, upload]
+        try:
+            return await self.write(path, ByteStream.of(data), mode=mode)
+        except BaseException:
+            self._uploads[path, upload] = sent
+            raise
+
+    async def abort_parts(self, path: Path, upload: str) -> None:
+        """See `Provider.abort_parts`."""
+        self._uploads.pop((path, upload), None)
+
     async def _take(
         self, source: Provider, at: Path, to: Path, mode: WriteMode, *, keep: bool
     ) -> Entry:
@@ -211,6 +254,11 @@ class MemoryProvider(Provider):
         else:
             self._folder(to.parent).children[to.name] = _copy(node) if keep else node
         return await self.stat(to)
+
+    def _sent(self, path: Path, upload: str) -> dict[int, bytes]:
+        if (path, upload) not in self._uploads:
+            raise NotFound("There is no such unfinished file.", path=str(path))
+        return self._uploads[path, upload]
 
     def _find(self, path: Path) -> _File | _Folder:
         node: _File | _Folder = self._root

@@ -18,7 +18,7 @@ FOLDER = ROOT + "{folder}/"
 FILE = ROOT + "{file}"
 CONTENT = b'{"some": "data"}'
 
-REQUEST_SCHEMAS = {"CopyOrMove", "CopyRoot", "Rename"}
+REQUEST_SCHEMAS = {"CopyOrMove", "CopyRoot", "LegacyTransfer", "Rename"}
 GENERAL_HEADERS = {
     "cache-control",
     "connection",

@@ -52,6 +52,11 @@ DIGESTS = {
 KNOWN = {
     "resource": ["guid0"],
     "provider": ["memory"],
+    "nid": ["guid0"],
+    "storage": ["memory"],
+    "legacyPath": ["/file.txt", "/folder/"],
+    "legacyFile": ["/file.txt", "/folder/new.txt"],
+    "legacyFolder": ["/new/", "/folder/new/"],
     "file": ["file.txt", "data.json"],
     "folder": ["folder"],
     "name": ["file.txt", "new.txt"],
@@ -68,13 +73,19 @@ def aimed(whole):
     parameters = whole["components"]["parameters"]
     for name, values in KNOWN.items():
         schema = parameters[name]["schema"]
-        only = name in {"resource", "provider"}
+        only = name in {"resource", "provider", "nid", "storage"}
         parameters[name]["schema"] = {"anyOf": [{"enum": values}, *([] if only else [schema])]}
     for name in ("CopyOrMove", "CopyRoot"):
         members = whole["components"]["schemas"][name]["properties"]
         members["path"] = {"anyOf": [{"enum": ["/", "/folder/"]}, members["path"]]}
         members["resource"] = {"enum": ["guid0", "", None]}
         members["provider"] = {"enum": ["memory", "other", "", None]}
+    for end in ("source", "destination"):
+        members = whole["components"]["schemas"]["LegacyTransfer"]["properties"][end]["properties"]
+        members["nid"] = {"enum": ["guid0"]}
+        members["provider"] = {"enum": ["memory", "other"]}
+        members["path"] = {"anyOf": [{"enum": ["/file.txt", "/folder/"]}, members["path"]]}
+        members["cookie"] = {"type": "null"}
     return whole
 
 
@@ -111,6 +122,10 @@ def consistent(case):
         query["page[after]"] = CURSORS[(query.get("sort") or "name").lstrip("-")]
     if case.method == "POST" and case.path.startswith(ROOT):
         lead_elsewhere(case)
+    if case.method == "DELETE" and query.get("path") == "/":
+        query["confirm_delete"] = "1"
+    if case.method == "POST" and case.path.startswith("/ops/"):
+        lead_into_a_folder(case.body)
     return case
 
 
@@ -123,6 +138,14 @@ def lead_elsewhere(case):
         case.body["provider"] = "other"
     elif case.body["path"] == "/":
         case.body["path"] = "/folder/"
+
+
+def lead_into_a_folder(body):
+    """A root is not moved, and nothing is brought into itself or onto itself."""
+    if body["source"]["path"] == "/":
+        body["source"]["path"] = "/folder/"
+    body["destination"].update(provider="other", path="/folder/")
+    body["source"]["provider"] = "memory"
 
 
 def sent(body):

@@ -54,7 +54,45 @@ NOW = {"file": "file.txt"}
 IN = {"folder": "folder"}
 COPY = {"action": "copy", "path": "/folder/"}
 
+LEGACY = {"nid": "guid0", "provider": "memory"}
+OLD_FILE = {"query": {**LEGACY, "path": "/file.txt"}}
+OLD_FOLDER = {"query": {**LEGACY, "path": "/folder/"}}
+OLD_COPY = {
+    "source": {**LEGACY, "path": "/folder/"},
+    "destination": {**LEGACY, "provider": "other", "path": "/"},
+}
+ONTO = {"source": {**LEGACY, "path": "/file.txt"}, "destination": {**LEGACY, "path": "/data.json"}}
+
 ANSWERS = [
+    (200, "GET", "/file", {}, OLD_FILE),
+    (206, "GET", "/file", {}, {**OLD_FILE, "headers": {"Range": "bytes=2-5"}}),
+    (304, "GET", "/file", {}, {**OLD_FILE, "headers": {"If-None-Match": "*"}}),
+    (400, "GET", "/file", {}, OLD_FOLDER),
+    (401, "GET", "/file", {}, {**OLD_FILE, "who": NOBODY}),
+    (412, "GET", "/file", {}, {**OLD_FILE, "headers": {"If-Match": '"other"'}}),
+    (416, "GET", "/file", {}, {**OLD_FILE, "headers": {"Range": "bytes=99-"}}),
+    (200, "PUT", "/file", {}, {**OLD_FILE, "body": b"new"}),
+    (201, "PUT", "/file", {}, {"query": {**LEGACY, "path": "/new"}, "body": b"new"}),
+    (403, "PUT", "/file", {}, {**OLD_FILE, "body": b"new", "who": BOB}),
+    (405, "PUT", "/file", {}, {"query": {**LEGACY, "provider": "frozen", "path": "/a"}}),
+    (409, "PUT", "/file", {}, {"query": {**LEGACY, "path": "/folder"}, "body": b"new"}),
+    (412, "PUT", "/file", {}, {**OLD_FILE, "headers": {"If-None-Match": "*"}, "body": b"new"}),
+    (201, "POST", "/file", {}, {"query": {**LEGACY, "path": "/new/"}}),
+    (409, "POST", "/file", {}, OLD_FOLDER),
+    (204, "DELETE", "/file", {}, OLD_FOLDER),
+    (400, "DELETE", "/file", {}, {"query": {**LEGACY, "path": "/"}}),
+    (204, "OPTIONS", "/file", {}, {"who": NOBODY}),
+    (200, "GET", "/data", {}, OLD_FILE),
+    (200, "GET", "/data", {}, OLD_FOLDER),
+    (404, "GET", "/data", {}, {"query": {**LEGACY, "path": "/nothing"}}),
+    (200, "GET", "/revisions", {}, OLD_FILE),
+    (200, "GET", "/zip", {}, OLD_FILE),
+    (200, "GET", "/zip", {}, OLD_FOLDER),
+    (200, "POST", "/ops/copy", {}, {"body": OLD_COPY}),
+    (201, "POST", "/ops/copy", {}, {"body": {**OLD_COPY, "rename": "new"}}),
+    (409, "POST", "/ops/copy", {}, {"body": {**OLD_COPY, "conflict": "warn"}}),
+    (200, "POST", "/ops/move", {}, {"body": ONTO}),
+    (413, "POST", "/ops/move", {}, {"body": {**ONTO, "rename": "x" * (1 << 20)}}),
     (200, "GET", ROOT, {}, {}),
     (200, "GET", ROOT, {}, {"query": {"zip": ""}}),
     (200, "GET", FOLDER, IN, {"query": {"page[size]": "1"}}),

@@ -13,6 +13,7 @@ from tests.server.openapi.description import CLOSED, described, records, resolve
 from waterbutler.server.app import make_application
 from waterbutler.server.errors import STATUS
 from waterbutler.server.openapi.document import PARTS, _union
+from waterbutler.server.v0.handlers import ROUTES
 from waterbutler.version import __version__
 
 SOURCES = Path(waterbutler.server.__file__).parent
@@ -30,6 +31,8 @@ NOT_OURS = {"Accept", "Authorization", "Content-Length", "Content-Type", "Expect
 """Request headers that OpenAPI leaves to HTTP, or has other words for."""
 OF_BROWSERS = {"Cookie", "Origin", "Referer", "Sec-Fetch-Site", "Transfer-Encoding", "User-Agent"}
 """Request headers that no client sets by itself."""
+OF_PROXIES = {"X-Forwarded-For"}
+"""Request headers that count only where a proxy sets them."""
 
 
 def parameters(path, method):
@@ -215,10 +218,21 @@ def test_every_route_is_described(rules):
 
 def test_every_query_parameter_of_v1_is_described():
     """What v1 asks of a query is documented, and what is documented is asked for."""
-    read = read_from("query", SOURCES / "v1") | {"page[size]", "page[after]", "sort"}
+    read = read_from("query", SOURCES, SOURCES / "v1") | {"page[size]", "page[after]", "sort"}
     assert {"meta", "kind", "confirm_delete", "version", "cookie"} < read
     only_relayed = {"mode"}
     assert in_query("/v1/") == read | only_relayed
+
+
+def test_every_query_parameter_of_v0_is_described():
+    """What v0 asks of a query is documented, and what is documented is asked for."""
+    read = read_from("query", SOURCES / "v0") | {"nid", "provider", "path"}
+    assert {"accept_url", "displayName"} < read
+    like_v1 = {"cookie", "view_only", "version", "revision", "confirm_delete"}
+    only_relayed = {"mode"}
+    described_names = set().union(*(in_query(path) for path, _, _ in ROUTES if path != "/file"))
+    described_names |= in_query("/file") - in_query("/files/")
+    assert described_names == read | like_v1 | only_relayed
 
 
 def test_every_header_that_is_read_is_described():
@@ -232,7 +246,7 @@ def test_every_header_that_is_read_is_described():
         for parameter in parameters(path, method)
         if parameter["in"] == "header"
     }
-    assert read - known <= NOT_OURS | OF_BROWSERS
+    assert read - known <= NOT_OURS | OF_BROWSERS | OF_PROXIES
 
 
 def test_every_status_is_described():

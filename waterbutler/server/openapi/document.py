@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from waterbutler.core import JSON
 from waterbutler.server.context import ServerOptions
-from waterbutler.server.openapi import pages, service, v1
+from waterbutler.server.openapi import gateway, pages, service, v0, v1
 from waterbutler.server.openapi.parts import Object, Part
 from waterbutler.version import __version__
 
@@ -15,7 +15,7 @@ VERSION = "3.1.0"
 
 MakePart: TypeAlias = Callable[[ServerOptions], Part]
 
-PARTS: tuple[MakePart, ...] = (v1.part, pages.part, service.part)
+PARTS: tuple[MakePart, ...] = (v1.part, v0.part, pages.part, service.part)
 """One for each dialect; a new dialect adds its own here."""
 
 _ABOUT = """\
@@ -26,13 +26,16 @@ Pages of other origins may use the server as its CORS settings say.
 What is not described here answers 404, and other methods 405 with `Allow`."""
 
 
-def document(options: ServerOptions) -> Object:
+def document(options: ServerOptions, *, with_gateway: bool = False) -> Object:
     """The OpenAPI 3.1 document of a server.
 
     Args:
         options: How the server is set up.
+        with_gateway: Whether it serves the storage gateway API, too.
     """
     parts = [make(options) for make in PARTS]
+    if with_gateway:
+        parts.append(gateway.part())
     tags: list[JSON] = [{"name": part.tag, "description": part.about} for part in parts]
     return {
         "openapi": VERSION,

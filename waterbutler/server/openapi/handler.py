@@ -14,9 +14,9 @@ from waterbutler.server.openapi.document import document
 
 
 @lru_cache(maxsize=4)
-def rendered(options: ServerOptions) -> tuple[bytes, str]:
+def rendered(options: ServerOptions, *, with_gateway: bool) -> tuple[bytes, str]:
     """The document as JSON and its tag without quotes; made once for each set-up."""
-    body = msgspec.json.encode(document(options))
+    body = msgspec.json.encode(document(options, with_gateway=with_gateway))
     return body, hashlib.sha256(body).hexdigest()
 
 
@@ -25,7 +25,8 @@ class OpenApiHandler(Handler):
 
     async def serve(self) -> None:
         """Show it, or tell the client that it has it already."""
-        body, tag = rendered(self.context.options)
+        context = self.context
+        body, tag = rendered(context.options, with_gateway=context.gateway is not None)
         # It changes only with the server's version and set-up, but then at once.
         self.set_header("Cache-Control", "public, no-cache")
         self.set_header("ETag", f'"{tag}"')

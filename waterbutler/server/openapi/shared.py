@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from waterbutler.auth import COOKIE
+from waterbutler.server import limits
 from waterbutler.server.base import CSRF_HEADER
 from waterbutler.server.openapi.parts import (
     JSON_BODY,
@@ -32,7 +33,11 @@ _ERRORS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     412: ("PreconditionFailed", "A condition in the headers does not hold.", ()),
     413: ("TooLarge", "The body is larger than this server or the storage takes.", ()),
     416: ("RangeNotSatisfiable", "The range lies outside of the file.", ("Content-Range",)),
-    429: ("RateLimited", "Too many requests; try again later.", ("Retry-After",)),
+    429: (
+        "RateLimited",
+        "Too many requests; try again later. The headers tell more of a limit of this server.",
+        ("Retry-After", *limits.HEADERS, *limits.OLD_HEADERS),
+    ),
     500: ("InternalError", "This server is at fault or badly configured.", ()),
     502: (
         "StorageFault",
@@ -69,6 +74,8 @@ def _header(about: str, schema: Object | None = None, *, required: bool = False)
     return described
 
 
+_COUNT: Object = {"type": "integer", "minimum": 0}
+
 HEADERS: Object = {
     REQUEST_ID: _header(
         "Stands in the server's log as well.", {"type": "string", "format": "uuid"}, required=True
@@ -82,7 +89,7 @@ HEADERS: Object = {
     "Access-Control-Max-Age": _header("Seconds that this answer may be remembered."),
     "Allow": _header("The methods of this URL."),
     "Content-Disposition": _header("The name to save under (RFC 6266)."),
-    "Content-Length": _header("Bytes of the body.", {"type": "integer", "minimum": 0}),
+    "Content-Length": _header("Bytes of the body.", _COUNT),
     "Content-Range": _header(
         "Which bytes these are, and how many there are.",
         {"type": "string", "pattern": r"^bytes (\d+-\d+|\*)/\d+$"},
@@ -94,12 +101,19 @@ HEADERS: Object = {
     ),
     "Last-Modified": _header("When the file was changed."),
     "Location": _header("Where to go on.", {"type": "string", "format": "uri-reference"}),
+    "RateLimit-Limit": _header("How many requests are allowed in a window.", _COUNT),
+    "RateLimit-Remaining": _header("How many of them are left.", _COUNT),
+    "RateLimit-Reset": _header("Seconds until all of them are there again.", _COUNT),
     "Repr-Digest": _header("Digests of the whole file, where they are known (RFC 9530)."),
-    "Retry-After": _header(
-        "Seconds to wait, where the storage said it.", {"type": "integer", "minimum": 0}
-    ),
+    "Retry-After": _header("Seconds to wait, where this server or the storage knows it.", _COUNT),
     "WWW-Authenticate": _header("How to sign in."),
     "X-Waterbutler-Metadata": _header("The file or folder as JSON, with only ASCII characters."),
+    "X-Waterbutler-RateLimiting-Limit": _header("The same as RateLimit-Limit.", _COUNT),
+    "X-Waterbutler-RateLimiting-Remaining": _header("The same as RateLimit-Remaining.", _COUNT),
+    "X-Waterbutler-RateLimiting-Reset": _header(
+        "When all requests are there again.", {"type": "string", "format": "date-time"}
+    ),
+    "X-Waterbutler-RateLimiting-Window": _header("The seconds of a window.", _COUNT),
 }
 
 SECURITY: Object = {

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import msgspec
-
 from waterbutler.core import Action, Conflict, Path, check_name
-from waterbutler.core.errors import InvalidRequest, LengthRequired, NotFound, TooLarge
+from waterbutler.core.errors import InvalidRequest, NotFound, TooLarge
+from waterbutler.server.documents import (
+    TRANSFERS,
+    Transfer,
+    check_root,
+    conflict_in,
+    parse_document,
+    text_in,
+)
 from waterbutler.server.query import Query, decode, parse_path
 from waterbutler.service import Place
 
 PREFIX = "/v1/resources/"
-MAX_DOCUMENT = 1 << 20
-"""The largest body of a request whose body is a document, in bytes."""
-
 _TARGET = re.compile(r"/v1/resources/([^/]*)/providers/([^/]*)(/.*)?")
 _WORD = re.compile(r"\w+")
 
@@ -102,20 +105,17 @@ class Put:
     action: Action
     name: str | None
     """The name of what is new; ``None`` updates the file of the URL."""
-    size: int | None
 
 
-def parse_put(target: Target, *, size: int | None, chunked: bool) -> Put:
+def parse_put(target: Target, *, body: bool) -> Put:
     """What a PUT wants.
 
     Args:
         target: The URL.
-        size: The Content-Length.
-        chunked: The body comes without a size.
+        body: Whether the request has a body that is not empty.
 
     Raises:
         InvalidRequest: ``kind`` or ``name`` do not fit the path.
-        LengthRequired: A file comes with neither a size nor in chunks.
         TooLarge: A folder comes with a body.
     """
     path, query = target.place.path, target.query
@@ -126,46 +126,17 @@ def parse_put(target: Target, *, size: int | None, chunked: bool) -> Put:
     if kind == "folder":
         if not path.is_folder:
             raise InvalidRequest("A folder is made in a folder: the path must end with a slash.")
-        if size or chunked:
+        if body:
             raise TooLarge("A new folder has no body.")
-    elif size is None and not chunked:
-        raise LengthRequired("The Content-Length of the file is missing.")
     if not path.is_folder:
         if name is not None:
             raise InvalidRequest("A file that exists is updated without a name; POST renames it.")
-        return Put(Action.UPDATE_FILE, None, size)
+        return Put(Action.UPDATE_FILE, None)
     if name is None:
         raise InvalidRequest("The name of the new file or folder is missing.")
     check_name(name)
     action = Action.CREATE_FOLDER if kind == "folder" else Action.CREATE_FILE
-    return Put(action, name, size)
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """What a POST wants: ``folder`` is where a copy or move goes."""
-
-    action: str
-    source_action: Action
-    target_action: Action | None
-    folder: Place | None
-    name: str | None
-    conflict: Conflict
-
-
-_ACTIONS = {
-    "copy": (Action.COPY_FROM, Action.COPY_TO),
-    "move": (Action.MOVE_FROM, Action.MOVE_TO),
-    "rename": (Action.RENAME, None),
-}
-
-
-def check_document_size(size: int | None) -> None:
-    """Refuse a body that cannot be a document, before it is read."""
-    if size is None:
-        raise LengthRequired("The Content-Length of the request is missing.")
-    if size > MAX_DOCUMENT:
-        raise TooLarge(f"The body of this request has at most {MAX_DOCUMENT} bytes.")
+    return Put(action, name)
 
 
 def parse_post(target: Target, body: bytes) -> Transfer:
@@ -174,27 +145,24 @@ def parse_post(target: Target, body: bytes) -> Transfer:
     Raises:
         InvalidRequest: The body is not the document that is expected.
     """
-    document = _document(body)
+    document = parse_document(body)
     action = document.get("action")
-    if not isinstance(action, str) or action not in _ACTIONS:
+    if not isinstance(action, str) or action not in TRANSFERS:
         raise InvalidRequest("The action is 'copy', 'move' or 'rename'.")
-    name = _text(document, "rename")
-    if name:
+    name = text_in(document, "rename") or None
+    if name is not None:
         check_name(name)
-    conflict = _conflict(document)
-    source_action, target_action = _ACTIONS[action]
-    if action == "rename":
-        if not name:
-            raise InvalidRequest("The new name, 'rename', is missing.")
-        if target.place.path.is_root:
-            raise InvalidRequest("The root of a storage cannot be renamed.")
-        return Transfer(action, source_action, None, None, name, conflict)
-    if target.place.path.is_root and (action == "move" or not name):
-        raise InvalidRequest(
-            "The root of a storage is copied under a new name, 'rename', and never moved."
-        )
-    folder = _folder(target, document)
-    return Transfer(action, source_action, target_action, folder, name or None, conflict)
+    elif action == "rename":
+        raise InvalidRequest("The new name, 'rename', is missing.")
+    if target.place.path.is_root:
+        check_root(action, name)
+    return Transfer(
+        action=action,
+        source=target.place,
+        folder=None if action == "rename" else _folder(target, document),
+        name=name,
+        conflict=conflict_in(document, Conflict.WARN),
+    )
 
 
 def confirms(query: Query) -> bool:
@@ -202,42 +170,14 @@ def confirms(query: Query) -> bool:
     return query.get("confirm_delete") == "1"
 
 
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidRequest("The body is not valid JSON.") from None
-    if not isinstance(document, dict):
-        raise InvalidRequest("The body must be a JSON object.")
-    return document
-
-
-def _text(document: dict[str, Any], key: str) -> str | None:
-    value = document.get(key)
-    if value is not None and not isinstance(value, str):
-        raise InvalidRequest(f"{key!r} must be a string.")
-    return value
-
-
-def _conflict(document: dict[str, Any]) -> Conflict:
-    """The conflict policy; an empty one means *keep*, as a client in the field relies on."""
-    value = _text(document, "conflict")
-    if value is None:
-        return Conflict.WARN
-    try:
-        return Conflict(value or "keep")
-    except ValueError:
-        raise InvalidRequest("The conflict is 'replace', 'keep' or 'warn'.") from None
-
-
 def _folder(target: Target, document: dict[str, Any]) -> Place:
-    path = _text(document, "path")
+    path = text_in(document, "path")
     if not path:
         raise InvalidRequest("The folder to go to, 'path', is missing.")
     if not path.endswith("/"):
         raise InvalidRequest("The 'path' is a folder's: it must end with a slash.")
-    resource = _text(document, "resource") or target.place.resource
-    mount = _text(document, "provider") or target.place.mount
+    resource = text_in(document, "resource") or target.place.resource
+    mount = text_in(document, "provider") or target.place.mount
     if not _WORD.fullmatch(resource) or not _WORD.fullmatch(mount):
         raise NotFound("There is no such resource or provider.")
     return Place(resource, mount, Path.parse(path))

@@ -57,7 +57,7 @@ class ReadHandler(FileHandler, V1Handler):
             else:
                 name = query.get("displayName") or room.path.name
                 direct = "direct" in query
-                self.note("download_file", room, self._render.item(room.path))
+                self.note("download_file", room, self._render.item(room.path), version=version)
                 await self.send_download(room, name, version=version, direct=direct)
 
     async def _head(self, room: Room, version: str | None) -> None:

@@ -57,6 +57,10 @@ class Renderer:
             raw = f"{entry.path}::{entry.modified}::{entry.size}"
         return hashlib.sha256(f"{self._provider}::{raw}".encode()).hexdigest()
 
+    def url(self, path: Path) -> str:
+        """The URL of a file or folder in v1, without parameters."""
+        return self._prefix + encode_path(self._wire_path(path))
+
     def entry(self, entry: Entry) -> dict[str, Any]:
         """The JSON-API object of a file or folder."""
         wire = self._wire_path(entry.path)
@@ -66,6 +70,21 @@ class Renderer:
             "attributes": self._attributes(entry, wire),
             "links": self._links(entry, wire),
         }
+
+    def document(self, entry: Entry) -> dict[str, Any]:
+        """An answer that shows a file or folder."""
+        return {"data": self.entry(entry)}
+
+    def child(self, entry: Entry) -> dict[str, Any]:
+        """A file or folder as its folder shows it, when that was copied or moved."""
+        return self.attributes(entry)
+
+    def around_children(self, folder: Entry) -> tuple[bytes, bytes]:
+        """What comes before and after the children in an answer that shows a folder with them."""
+        document = self.entry(folder)
+        attributes = document.pop("attributes")
+        head = _encode({"data": {**document, "attributes": attributes}})
+        return head[: -len(b"}}}")] + b',"children":[', b"]}}}"
 
     def attributes(self, entry: Entry) -> dict[str, Any]:
         """The flat attributes of a file or folder, as ``children`` shows them."""

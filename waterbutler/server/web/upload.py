@@ -7,9 +7,9 @@ from functools import partial
 
 from waterbutler.core import Action, ByteStream, check_name
 from waterbutler.core.errors import InvalidRequest, TooLarge
+from waterbutler.server.incoming import Incoming
 from waterbutler.server.receive import interrupted
 from waterbutler.server.v1.commands import Target
-from waterbutler.server.web.incoming import Incoming
 from waterbutler.server.web.links import parse_target
 from waterbutler.server.web.multipart import Event, Field, FileData, FileEnd, FileStart, FormReader
 from waterbutler.server.web.pages import PageHandler, Retry
@@ -28,7 +28,7 @@ class UploadHandler(PageHandler):
     """
 
     target: Target
-    _file: Incoming | None = None
+    _file: Incoming[None] | None = None
     _file_size = 0
     _stored: tuple[str, ...] = ()
 

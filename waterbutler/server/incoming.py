@@ -1,23 +1,30 @@
-"""One file on its way from a form to a storage."""
+"""One file on its way from a connection to a storage."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from waterbutler.core import ByteStream
 from waterbutler.server.receive import BodyIntake
 
-Store: TypeAlias = Callable[[ByteStream, Callable[[], None]], Awaitable[None]]
+T = TypeVar("T")
+
+Store: TypeAlias = Callable[[ByteStream, Callable[[], None]], Awaitable[T]]
 """Stores a body; calls its second argument when nothing speaks against the upload any more."""
 
 
-class Incoming:
-    """Runs a `Store` while its file arrives."""
+class Incoming(Generic[T]):
+    """Runs a `Store` while its file arrives.
 
-    def __init__(self, store: Store) -> None:
-        self._intake = BodyIntake(None)
+    Args:
+        store: What stores it.
+        size: The promised number of bytes, if somebody said it.
+    """
+
+    def __init__(self, store: Store[T], size: int | None = None) -> None:
+        self._intake = BodyIntake(size)
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(store))
 
@@ -33,10 +40,10 @@ class Incoming:
             await self._task
         await self._intake.feed(chunk)
 
-    async def finish(self) -> None:
-        """The file is complete: wait until it is stored."""
+    async def finish(self) -> T:
+        """The file is complete: wait until it is stored; what the `Store` gives."""
         self._intake.end()
-        await self._task
+        return await self._task
 
     def give_up(self, reason: Exception) -> None:
         """The file will never be complete: nothing of it stays."""
@@ -46,9 +53,9 @@ class Incoming:
         self._task.cancel()
         self._task.add_done_callback(_retrieve)
 
-    async def _run(self, store: Store) -> None:
+    async def _run(self, store: Store[T]) -> T:
         try:
-            await store(self._intake.stream, self._set_ready)
+            return await store(self._intake.stream, self._set_ready)
         finally:
             self._intake.ignore()
             self._set_ready()
@@ -58,7 +65,7 @@ class Incoming:
             self._ready.set_result(None)
 
 
-def _retrieve(task: asyncio.Task[None]) -> None:
+def _retrieve(task: asyncio.Task[T]) -> None:
     """Take note of how an abandoned upload ended; nobody else will."""
     if not task.cancelled():
         task.exception()

@@ -1,0 +1,13 @@
+"""Uploads that arrive in segments: in any order, over hours, through any worker."""
+
+from waterbutler.segments.plan import Announced, Expected, Received, UploadPlan, UploadSession
+from waterbutler.segments.uploads import SegmentUploads
+
+__all__ = [
+    "Announced",
+    "Expected",
+    "Received",
+    "SegmentUploads",
+    "UploadPlan",
+    "UploadSession",
+]

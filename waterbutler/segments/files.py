@@ -1,0 +1,138 @@
+"""The bytes of segments on disk; everything here blocks and is called in threads."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from waterbutler.core.errors import Corrupted, NotFound, ProviderUnavailable, QuotaExceeded
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class SegmentFile:
+    """A segment that is being written, under a name that nothing refers to yet.
+
+    It is locked as long as its process lives, so that others can tell it from one that was left
+    behind. Its methods are called one after the other.
+
+    Args:
+        file: Where it will be; making the object touches nothing.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._fd = -1
+        self._hash = hashlib.sha256()
+
+    def open(self) -> None:
+        """Make it, in a folder that only its owner can read.
+
+        Raises:
+            NotFound: The folder is being removed, with the session.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            with _explained():
+                spool = self._file.parent.parent
+                spool.parent.mkdir(parents=True, exist_ok=True)
+                for folder in (spool, self._file.parent):
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                self._fd = os.open(self._file, flags, 0o600)
+                fcntl.flock(self._fd, fcntl.LOCK_EX)
+        except FileNotFoundError:
+            raise NotFound("The upload has ended.") from None
+
+    def write(self, batch: list[bytes]) -> None:
+        """Append."""
+        data = b"".join(batch)
+        self._hash.update(data)
+        view = memoryview(data)
+        with _explained():
+            while view:
+                view = view[os.write(self._fd, view) :]
+
+    def digest(self) -> str:
+        """The SHA-256 of what was written, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """Let go of it; may be called again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def read_block(file: Path, start: int, size: int, hash: _Hash) -> bytes:
+    """Bytes of a complete segment, which ``hash`` is shown.
+
+    Raises:
+        Corrupted: They are not there.
+    """
+    try:
+        with _explained(), file.open("rb", buffering=0) as opened:
+            block = os.pread(opened.fileno(), size, start)
+    except FileNotFoundError:
+        block = b""
+    if not block:
+        raise Corrupted("The server has lost a segment; it must be sent again.")
+    hash.update(block)
+    return block
+
+
+def remove(file: Path) -> None:
+    """Remove a segment, if it is there."""
+    with suppress(FileNotFoundError):
+        file.unlink()
+
+
+def remove_all(folder: Path) -> None:
+    """Remove all segments of a session; one that arrives meanwhile removes itself."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_abandoned(file: Path) -> bool:
+    """Whether the process that was writing a segment has ended; also if it is not there."""
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def stored(spool: Path) -> dict[str, list[str]]:
+    """What is there: the names of the files, by the names of the folders."""
+    found: dict[str, list[str]] = {}
+    with suppress(FileNotFoundError):
+        for folder in spool.iterdir():
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found[folder.name] = [file.name for file in folder.iterdir()]
+    return found
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in _FULL:
+            raise QuotaExceeded("The server has no room left for segments.") from error
+        raise ProviderUnavailable("The server cannot keep segments now.") from error

@@ -1,0 +1,1 @@
+"""The legacy v0 dialect, for clients that still speak it."""
