@@ -59,8 +59,15 @@ def _run_folder() -> Path:
         top.mkdir(mode=0o700)
     except FileExistsError:
         return top
-    guard = [sys.executable, str(GUARD), str(run), str(top)]
-    _guards.append(subprocess.Popen(guard, stdin=subprocess.DEVNULL, start_new_session=True))
+    _guards.append(
+        subprocess.Popen(
+            [sys.executable, str(GUARD), str(run), str(top)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    )
     return top
 
 
