@@ -16,6 +16,7 @@ from waterbutler.core.errors import (
     NotFound,
     PreconditionFailed,
     ProviderFault,
+    ProviderFailed,
     ProviderUnavailable,
     QuotaExceeded,
     RateLimited,
@@ -48,10 +49,11 @@ _MEANINGS: dict[type[WaterButlerError], tuple[str, tuple[str, ...]]] = {
     ProviderUnavailable: (
         "The storage is not available at the moment.",
         (
-            *("InternalError", "ServiceUnavailable", "OperationAborted", "RequestTimeout"),
+            *("ServiceUnavailable", "OperationAborted", "RequestTimeout"),
             *("ConditionalRequestConflict", "TemporaryRedirect", "ServerBusy"),
         ),
     ),
+    ProviderFailed: ("The storage failed.", ("InternalError",)),
     QuotaExceeded: (
         "The storage has no room left.",
         (

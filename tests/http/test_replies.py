@@ -8,6 +8,7 @@ import pytest
 from waterbutler.core.errors import (
     Forbidden,
     NotFound,
+    ProviderFailed,
     ProviderFault,
     ProviderUnavailable,
     RateLimited,
@@ -19,7 +20,7 @@ from waterbutler.http import error_for, parse_xml, retry_after
     ("status", "kind"),
     [
         *[(401, Forbidden), (403, Forbidden), (404, NotFound), (418, ProviderFault)],
-        *[(429, RateLimited), (500, ProviderUnavailable), (503, ProviderUnavailable)],
+        *[(429, RateLimited), (500, ProviderFailed), (503, ProviderUnavailable)],
     ],
 )
 def test_statuses(status, kind):
