@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ from waterbutler.limits import (
 )
 from waterbutler.mounts import Mounts
 from waterbutler.plugins import Context, Registry
-from waterbutler.segments import SegmentUploads
+from waterbutler.segments import OpenStorage, SegmentUploads
 from waterbutler.server.app import Server, make_application, make_server
 from waterbutler.server.context import GatewayServices, ServerContext, ServerOptions
 from waterbutler.server.cors import Cors
@@ -73,20 +74,15 @@ class Assembly:
 
     async def sweep(self) -> None:
         """Clean up in all configured storages after processes that did not end well."""
-        for resource_id, resource in _resources(self.settings).items():
-            for name, mount in resource.mounts.items():
-                if mount.read_only:
-                    continue
-                grant = grant_for(mount)
-                where = f"{resource_id}/{name}"
-                try:
-                    async with self.mounts.use(grant, resource=resource_id, name=name) as storage:
-                        count = await storage.sweep()
-                except WaterButlerError as error:
-                    _log.warning("storage not ready", storage=where, reason=error.message)
-                else:
-                    if count:
-                        _log.info("left-overs removed", storage=where, count=count)
+        for where, use in _writable(self.settings, self.mounts).items():
+            try:
+                async with use() as storage:
+                    count = await storage.sweep()
+            except WaterButlerError as error:
+                _log.warning("storage not ready", storage=where, reason=error.message)
+            else:
+                if count:
+                    _log.info("left-overs removed", storage=where, count=count)
 
     async def aclose(self) -> None:
         """Break what is still running, and close all storages."""
@@ -142,7 +138,7 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
         accounts=static if "static" in settings.auth.handlers else None,
         limits=_limits(settings, metrics),
         events=Events((callbacks, *_counting(host))),
-        gateway=_gateway(settings, data),
+        gateway=_gateway(settings, data, mounts),
     )
     server = _server(settings, context, host)
     return Assembly(settings, context, server, mounts, registry, http, host, callbacks)
@@ -185,13 +181,17 @@ def _server(settings: Settings, context: ServerContext, host: Host | None) -> Se
     return make_server(application, context.options)
 
 
-def _gateway(settings: Settings, data: Path) -> GatewayServices | None:
+def _gateway(settings: Settings, data: Path, mounts: Mounts) -> GatewayServices | None:
     """What the storage gateway API needs, where it is switched on."""
     chosen = settings.gateway
     if not chosen.enabled or settings.host.alone:
         return None
     segments = SegmentUploads(
-        data / "segments.db", data / "segments", quota=chosen.spool_bytes, lifetime=86400
+        data / "segments.db",
+        data / "segments",
+        quota=chosen.spool_bytes,
+        lifetime=86400,
+        storages=_writable(settings, mounts).values(),
     )
     segments.start()
     return GatewayServices(
@@ -251,6 +251,16 @@ def grant_for(mount: MountConfig) -> Grant:
         credentials=mount.credentials,
         read_only=mount.read_only,
     )
+
+
+def _writable(settings: Settings, mounts: Mounts) -> dict[str, OpenStorage]:
+    """What opens the configured storages that may be changed, by where they are."""
+    return {
+        f"{id}/{name}": partial(mounts.use, grant_for(mount), resource=id, name=name)
+        for id, resource in _resources(settings).items()
+        for name, mount in resource.mounts.items()
+        if not mount.read_only
+    }
 
 
 def _handlers(settings: Settings, static: StaticHandler, http: HttpClient) -> list[AuthHandler]:

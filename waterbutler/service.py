@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
 from waterbutler.auth import AuthChain
@@ -86,6 +86,8 @@ class Upload:
     target: Target
     overwrites: bool = False
     """What takes the name meanwhile is replaced as well."""
+    modified: datetime | None = None
+    """When the content was last changed, for storages that keep it."""
 
     @property
     def mode(self) -> WriteMode:
@@ -187,13 +189,21 @@ class Butler:
         pack = zip_folder if room.path.is_folder else zip_file
         return pack(room.provider, room.path)
 
-    async def begin_upload(self, room: Room, name: str | None, condition: Condition) -> Upload:
+    async def begin_upload(
+        self,
+        room: Room,
+        name: str | None,
+        condition: Condition,
+        *,
+        modified: datetime | None = None,
+    ) -> Upload:
         """Decide about an upload before its body is read.
 
         Args:
             room: The folder for a new file, or the file to replace.
             name: The name of a new file; ``None`` replaces the room's file.
             condition: Must hold now, and again when the body is complete.
+            modified: When the content was last changed, if the client says so.
 
         Raises:
             AlreadyExists: The name of the new file is taken.
@@ -202,11 +212,11 @@ class Butler:
         if name is None:
             entry = await room.provider.stat(room.path)
             condition(entry)
-            return Upload(room, Target(entry.path, entry))
+            return Upload(room, Target(entry.path, entry), modified=modified)
         condition(None)
         folder = room.path
         target = await choose_target(room.provider, folder.child(name), Conflict.WARN)
-        return Upload(room, target)
+        return Upload(room, target, modified=modified)
 
     async def begin_overwrite(self, room: Room, condition: Condition) -> Upload:
         """Decide about an upload to the room's path, whether or not a file is there.
@@ -229,7 +239,9 @@ class Butler:
         provider, target = upload.room.provider, upload.target
         guarded = _guarded(provider, target, body, condition)
         try:
-            return await provider.write(target.path, guarded, mode=upload.mode)
+            return await provider.write(
+                target.path, guarded, mode=upload.mode, modified=upload.modified
+            )
         except AlreadyExists as error:
             raise await _explained(provider, error, target.path) from error
         finally:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from waterbutler.core import Entry, Path
 from waterbutler.core.errors import IsAFolder, NotAFolder, NotFound
 from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.digests import Record, recall_below
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = 1_000_000_000
 
 
 def file_entry(path: Path, info: os.stat_result, record: Record | None) -> Entry:
@@ -42,10 +45,14 @@ def etag(info: os.stat_result, record: Record | None = None) -> str:
 
 
 def modified(info: os.stat_result) -> datetime | None:
-    """The modification time; ``None`` if it lies outside of what can be written as a date."""
+    """The modification time; ``None`` if it lies outside of what can be written as a date.
+
+    It is exact to the microsecond, which a time in seconds is not when it is a float.
+    """
+    seconds, rest = divmod(info.st_mtime_ns, _SECOND)
     try:
-        return datetime.fromtimestamp(info.st_mtime, UTC)
-    except (ValueError, OverflowError, OSError):
+        return EPOCH + timedelta(0, seconds, rest // 1000)
+    except OverflowError:
         return None
 
 

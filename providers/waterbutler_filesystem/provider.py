@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import ClassVar, TypeVar
 
 from waterbutler.core import (
@@ -64,6 +65,7 @@ class FilesystemProvider(Provider):
         move_from=True,
         free_space=True,
         exclusive_create=True,
+        keeps_modified=True,
         hashes=frozenset(HASHES),
     )
 
@@ -142,6 +144,7 @@ class FilesystemProvider(Provider):
         *,
         mode: WriteMode = WriteMode.REPLACE,
         content_type: str | None = None,  # noqa: ARG002 - there is no place for it
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.write`; a replaced file hands its permissions on.
 
@@ -150,8 +153,9 @@ class FilesystemProvider(Provider):
         """
         if path.is_folder:
             raise IsAFolder("Only files are written.", path=str(path))
+        upload = Upload(self._root, path, mode, self._settings, modified)
         try:
-            return await store(Upload(self._root, path, mode, self._settings), body)
+            return await store(upload, body)
         except OSError as error:
             raise translated(error, str(path)) from error
 

@@ -13,10 +13,12 @@ import contextlib
 import errno
 import os
 import stat
+from datetime import datetime, timedelta
 
 from waterbutler.core import WriteMode
 from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.digests import BY_NAME, HAS_NAMES
+from waterbutler_filesystem.entries import EPOCH
 from waterbutler_filesystem.journal import Pending
 from waterbutler_filesystem.renaming import rename_exclusively
 from waterbutler_filesystem.root import Root
@@ -24,6 +26,7 @@ from waterbutler_filesystem.root import Root
 NAMELESS: int | None = getattr(os, "O_TMPFILE", None) if HAS_NAMES else None
 """The flag for files without a name."""
 _NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.ENOSYS}
+_MICROSECOND = timedelta(microseconds=1)
 _ATTEMPTS = 16
 """How often to try while others give the name away and take it again."""
 
@@ -52,6 +55,13 @@ class Temporary:
         except BaseException:
             self.discard()
             raise
+
+    def set_modified(self, moment: datetime) -> None:
+        """Say when the content was last changed; a time that cannot be kept is forgotten."""
+        wanted = (moment - EPOCH) // _MICROSECOND * 1000
+        # Not every filesystem lets its times be set, and the file is worth more than its time.
+        with contextlib.suppress(OSError):
+            os.utime(self.fd, ns=(os.fstat(self.fd).st_atime_ns, wanted))
 
     def publish(self, folder: Folder, name: bytes, mode: WriteMode) -> bool:
         """Give the file its name, in one step.

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import time
+from datetime import datetime
 
 from waterbutler.core import ByteStream, Entry, Path, WriteMode
 from waterbutler.core.errors import AlreadyExists
@@ -31,13 +32,19 @@ class Upload:
     """
 
     def __init__(
-        self, root: Root, path: Path, mode: WriteMode, settings: FilesystemSettings
+        self,
+        root: Root,
+        path: Path,
+        mode: WriteMode,
+        settings: FilesystemSettings,
+        modified: datetime | None = None,
     ) -> None:
         *self._folders, self._name = stored_path(path)
         self._root = root
         self._path = path
         self._mode = mode
         self._settings = settings
+        self._modified = modified
         self._file: Temporary | None = None
         # Hashing md5 takes as long as all the rest; it gets a thread of its own.
         self._md5 = hashlib.md5(usedforsecurity=False)
@@ -88,6 +95,9 @@ class Upload:
     def _publish(self, stop: Stop) -> Entry:
         assert self._file is not None
         file = self._file
+        if self._modified is not None:
+            # While nobody else can reach the file, and before its hashes are remembered.
+            file.set_modified(self._modified)
         if self._settings.fsync:
             os.fsync(file.fd)
         # The folder may be another one by now: the file belongs where the path leads today.

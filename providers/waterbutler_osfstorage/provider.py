@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
 
 from waterbutler.core import (
@@ -247,6 +247,7 @@ class OsfStorageProvider(Provider):
         *,
         mode: WriteMode = WriteMode.REPLACE,
         content_type: str | None = None,
+        modified: datetime | None = None,  # noqa: ARG002 - versions have their own
     ) -> Entry:
         """See `Provider.write`; a file that is there gets a new version.
 

@@ -46,27 +46,27 @@ class Block:
     Attributes:
         chunks: The bytes in pieces.
         size: How many there are.
-        md5: Their digest.
+        md5: Their digest, if it was computed.
         sha256: The same in hexadecimal, if it was computed.
     """
 
     chunks: list[bytes]
     size: int
-    md5: bytes
+    md5: bytes | None
     sha256: str | None
 
     @classmethod
-    async def of(cls, chunks: list[bytes], *, sha256: bool) -> Block:
+    async def of(cls, chunks: list[bytes], *, sha256: bool, md5: bool = True) -> Block:
         """Hash, off the event loop where that takes long."""
         size = sum(map(len, chunks))
         if size <= _INLINE:
-            return cls(chunks, size, *_digests(chunks, sha256))
-        return cls(chunks, size, *await asyncio.to_thread(_digests, chunks, sha256))
+            return cls(chunks, size, *_digests(chunks, md5, sha256))
+        return cls(chunks, size, *await asyncio.to_thread(_digests, chunks, md5, sha256))
 
     @property
-    def content_md5(self) -> str:
-        """The value of the ``Content-MD5`` header."""
-        return base64.b64encode(self.md5).decode()
+    def content_md5(self) -> dict[str, str]:
+        """The ``Content-MD5`` header, if that digest was computed."""
+        return {} if self.md5 is None else {"Content-MD5": base64.b64encode(self.md5).decode()}
 
     def stream(self) -> ByteStream:
         """The bytes, for sending them once."""
@@ -78,14 +78,14 @@ class Block:
         return ByteStream(chunks(), size=self.size)
 
 
-def _digests(chunks: list[bytes], sha256: bool) -> tuple[bytes, str | None]:
-    md5 = hashlib.md5(usedforsecurity=False)
-    strong = hashlib.sha256()
-    for chunk in chunks:
-        md5.update(chunk)
-        if sha256:
-            strong.update(chunk)
-    return md5.digest(), strong.hexdigest() if sha256 else None
+def _digests(chunks: list[bytes], md5: bool, sha256: bool) -> tuple[bytes | None, str | None]:
+    weak = hashlib.md5(usedforsecurity=False) if md5 else None
+    strong = hashlib.sha256() if sha256 else None
+    for hasher in (weak, strong):
+        if hasher is not None:
+            for chunk in chunks:
+                hasher.update(chunk)
+    return weak.digest() if weak else None, strong.hexdigest() if strong else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,11 @@ class Bucket:
         self.region = region
         self._http = http
         self._patience = patience or Patience()
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """What proves that a part arrived; each digest costs time, and one is enough."""
+        return self.dialect.digests if self.place.scheme == "http" else frozenset({"md5"})
 
     @property
     def signs_bodies(self) -> bool:

@@ -21,6 +21,8 @@ class Dialect:
         versions: Whether old versions can be listed and read.
         part_copy: Whether a part of an upload can be copied from an object.
         equal_parts: Whether all parts but the last must have the same size.
+        digests: What proves over HTTP that a part arrived: ``sha256`` where the server compares the
+            body with what was signed, ``md5`` where only its etag tells; both if unknown.
         unusable: Characters that the server takes for others.
         has_folders: Whether the server has folders of its own: they take names, and stay behind
             when their last file goes.
@@ -33,6 +35,7 @@ class Dialect:
     versions: bool = True
     part_copy: bool = True
     equal_parts: bool = False
+    digests: frozenset[str] = frozenset({"md5", "sha256"})
     unusable: str = ""
     has_folders: bool = False
 
@@ -47,15 +50,19 @@ DIALECTS: dict[str, Dialect] = {
         hosts=(".amazonaws.com", ".amazonaws.com.cn"),
         bucket_in_host=True,
         conditional=frozenset({"put", "complete", "copy"}),
+        digests=frozenset({"sha256"}),
     ),
-    "minio": Dialect(conditional=frozenset({"put", "complete"})),
-    "ceph": Dialect(),
+    "minio": Dialect(conditional=frozenset({"put", "complete"}), digests=frozenset({"sha256"})),
+    "ceph": Dialect(digests=frozenset({"sha256"})),
     "r2": Dialect(
         hosts=(".r2.cloudflarestorage.com",), region="auto", versions=False, equal_parts=True
     ),
     "garage": Dialect(region="garage", versions=False),
     "seaweedfs": Dialect(
-        conditional=frozenset({"put", "complete", "copy"}), unusable="\\", has_folders=True
+        conditional=frozenset({"put", "complete", "copy"}),
+        digests=frozenset({"md5"}),
+        unusable="\\",
+        has_folders=True,
     ),
     "other": Dialect(),
 }

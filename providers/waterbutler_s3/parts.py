@@ -14,6 +14,7 @@ from waterbutler.core.errors import (
     Corrupted,
     NotFound,
     PreconditionFailed,
+    ProviderFailed,
     ProviderFault,
     ProviderUnavailable,
     WaterButlerError,
@@ -88,7 +89,7 @@ class PartsUpload:
         Raises:
             Corrupted: What arrived is not what was sent.
         """
-        headers = {"Content-MD5": block.content_md5}
+        headers = block.content_md5
         answer = await self._bucket.patiently(lambda: self._put(number, block, headers))
         self._check(number, answer, block.md5)
 
@@ -170,12 +171,13 @@ class PartsUpload:
         )
         return answer
 
-    def _check(self, number: int, answer: Mapping[str, str], md5: bytes) -> None:
+    def _check(self, number: int, answer: Mapping[str, str], md5: bytes | None) -> None:
         etag = clean_etag(answer.get("ETag")) or ""
         if is_md5(etag, answer):
-            if etag != md5.hex():
+            found = bytes.fromhex(etag)
+            if found != (md5 or found):
                 raise Corrupted("A part of the file did not arrive as it was sent.")
-            self._md5s[number] = md5
+            self._md5s[number] = found
         self._etags[number] = etag
 
     async def _complete(
@@ -186,12 +188,28 @@ class PartsUpload:
             _, root = await self._bucket.call(
                 "POST", self._key, query, headers=headers, body=body, path=self._path
             )
-        except (NotFound, PreconditionFailed):
+        except (NotFound, PreconditionFailed, ProviderFailed) as error:
+            # Some servers fail where an upload is gone, instead of saying so.
+            if isinstance(error, ProviderFailed) and not await self._is_gone():
+                raise
             # An answer that was lost on its way is the usual reason for asking again.
             if expected and await self._etag_now() == expected:
                 return expected
-            raise
+            if isinstance(error, PreconditionFailed):
+                raise
+            raise NotFound("There is no such upload.", path=self._path) from None
         return clean_etag(root.findtext("ETag")) if root is not None else None
+
+    async def _is_gone(self) -> bool:
+        """Whether the server does not know the upload any more."""
+        query = [("uploadId", self._id), ("max-parts", "1")]
+        try:
+            await self._bucket.call("GET", self._key, query, path=self._path)
+        except NotFound:
+            return True
+        except WaterButlerError:
+            return False
+        return False
 
     async def _etag_now(self) -> str | None:
         try:

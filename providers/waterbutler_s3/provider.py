@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from waterbutler.core import (
@@ -242,6 +242,7 @@ class S3Provider(Provider):
         *,
         mode: WriteMode = WriteMode.REPLACE,
         content_type: str | None = None,
+        modified: datetime | None = None,  # noqa: ARG002 - S3 sets its own
     ) -> Entry:
         """See `Provider.write`."""
         if path.is_folder:
@@ -295,6 +296,7 @@ class S3Provider(Provider):
         parts: Sequence[SentPart],
         *,
         mode: WriteMode = WriteMode.REPLACE,
+        modified: datetime | None = None,  # noqa: ARG002 - S3 sets its own
     ) -> Entry:
         """See `Provider.finish_parts`."""
         return await self._assembly(path, upload).finish(parts, mode)
@@ -330,12 +332,10 @@ class S3Provider(Provider):
         self, method: str, path: Path, version: str | None, range: ByteRange | None = None
     ) -> Reply:
         """Ask for a file."""
-        query = self._version_query(path, version)
+        query, key = self._version_query(path, version), self._key(path)
         headers = {"Range": range.header()} if range is not None else {}
         try:
-            reply = await self._bucket.open(
-                method, self._key(path), query, headers=headers, path=str(path)
-            )
+            reply = await self._bucket.open(method, key, query, headers=headers, path=str(path))
         except Refused as refused:
             failure = refused.failure
             if failure.status == 416:

@@ -125,13 +125,14 @@ class Writer:
         """Write an object in one request."""
         exclusive = mode is WriteMode.CREATE
         block = await Block.of(chunks, sha256=True)
-        sent = {**headers, "Content-MD5": block.content_md5, SHA256: block.sha256 or ""}
+        sent = {**headers, **block.content_md5, SHA256: block.sha256 or ""}
         if exclusive and await self.claim("put", path, key):
             sent["If-None-Match"] = "*"
         answer = await finished(self._put(path, key, block, sent))
         etag = clean_etag(answer.get("ETag"))
         version = answer.get("x-amz-version-id")
-        if etag is not None and is_md5(etag, answer) and etag != block.md5.hex():
+        md5 = block.md5.hex() if block.md5 else etag
+        if etag is not None and is_md5(etag, answer) and etag != md5:
             await finished(self._undo(key, version, exclusive=exclusive))
             raise Corrupted("The file did not arrive as it was sent.", path=str(path))
         noted = {**answer, SHA256: block.sha256 or ""}
@@ -151,7 +152,7 @@ class Writer:
             AlreadyExists: With ``exclusive``: there is one, and the server can tell.
         """
         block = await Block.of([], sha256=True)
-        headers = {**self._options.headers, "Content-MD5": block.content_md5}
+        headers = {**self._options.headers, **block.content_md5}
         dialect = self._bucket.dialect
         if exclusive and "put" in dialect.conditional and not dialect.has_folders:
             headers["If-None-Match"] = "*"
@@ -320,7 +321,8 @@ class Writer:
         return False
 
     async def _send(self, upload: PartsUpload, number: int, chunks: list[bytes]) -> None:
-        block = await Block.of(chunks, sha256=self._bucket.signs_bodies)
+        digests = self._bucket.digests
+        block = await Block.of(chunks, md5="md5" in digests, sha256="sha256" in digests)
         await upload.send(number, block)
 
 

@@ -82,7 +82,7 @@ class TestCapabilities:
         """What a storage can do, it says."""
         can = Capabilities()
         operations = ("write", "make_folder", "copy_from", "move_from", "versions", "sign")
-        for name in (*operations, "free_space", "exclusive_create"):
+        for name in (*operations, "free_space", "exclusive_create", "keeps_modified"):
             assert getattr(can, name) is False
 
     def test_read_only(self):
@@ -96,6 +96,7 @@ class TestCapabilities:
             sign=True,
             free_space=True,
             exclusive_create=True,
+            keeps_modified=True,
             ranged_read=False,
             duplicate_names=True,
             empty_folders=False,

@@ -462,7 +462,7 @@ class TestOnTheStoragesSide:
 class Lying(MemoryProvider):
     """Says that it has stored something else."""
 
-    async def write(self, here, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(self, here, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         entry = await super().write(here, body, mode=mode, content_type=content_type)
         if here.name != "b.bin":
             return entry
@@ -554,7 +554,7 @@ class TestVerification:
 class LyingOfAll(Lying):
     """Says so of every file."""
 
-    async def write(self, here, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(self, here, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         entry = await MemoryProvider.write(self, here, body, mode=mode, content_type=content_type)
         return replace(entry, hashes={"md5": "0" * 32})
 
@@ -690,7 +690,9 @@ class TestRaces:
         """At some point it is given up."""
 
         class Crowded(Masked):
-            async def write(self, here, body, *, mode=WriteMode.REPLACE, content_type=None):
+            async def write(
+                self, here, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None
+            ):
                 raise AlreadyExists("Somebody was faster.")
 
             async def make_folder(self, here):
@@ -716,7 +718,9 @@ async def test_files_at_once_are_bounded(concurrency):
     class Watched(MemoryProvider):
         now = most = tasks = 0
 
-        async def write(self, here, body, *, mode=WriteMode.REPLACE, content_type=None):
+        async def write(
+            self, here, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None
+        ):
             self.now += 1
             self.most = max(self.most, self.now)
             self.tasks = max(self.tasks, len(asyncio.all_tasks()))

@@ -72,3 +72,16 @@ def alice(sign_in, io_loop):
 def bob(sign_in, io_loop):
     """Who may only read."""
     return io_loop.run_sync(lambda: sign_in("bob"))
+
+
+@pytest.fixture
+def spooled(tmp_path):
+    """The segments that lie here now."""
+    return lambda: [file for file in (tmp_path / "segments").rglob("*") if file.is_file()]
+
+
+@pytest.fixture
+def held(server, spooled):
+    """How many segments there are of unfinished uploads, wherever they are."""
+    parts = server.storages["memory"]._uploads
+    return lambda: len(spooled()) + sum(map(len, parts.values()))

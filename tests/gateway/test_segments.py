@@ -3,11 +3,13 @@
 import hashlib
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
 from tests.gateway.client import SECOND, Gateway, Segments
 from tests.harness import TOKENS
+from waterbutler.testing.memory import MemoryProvider
 
 DATA = bytes(range(256)) * 40
 NUMBER = "gateway.upload.segment.number"
@@ -15,9 +17,27 @@ SIZE = "gateway.upload.segment.size"
 SHA256 = "gateway.upload.segment.sha256"
 
 
+class Whole(MemoryProvider):
+    """Takes files in one piece only."""
+
+    capabilities = replace(MemoryProvider.capabilities, parts=None)
+
+
+THERE, HERE = "segments lie in the storage", "segments lie here"
+everywhere = pytest.mark.parametrize("server", [THERE, HERE], indirect=True)
+
+
 @pytest.fixture
 def words():
     return SECOND
+
+
+@pytest.fixture
+def server(make_server, io_loop, request):
+    """A server whose storage takes files in parts; with `HERE`, one that does not."""
+    here = getattr(request, "param", THERE) == HERE
+    storages = {"memory": Whole()} if here else {}
+    return io_loop.run_sync(lambda: make_server(storages=storages))
 
 
 @pytest.fixture
@@ -28,6 +48,7 @@ def begun(alice, io_loop):
     return upload
 
 
+@everywhere
 async def test_a_file_arrives_in_segments_in_any_order(begun, alice, server):
     for number in (3, 1, 4, 2):
         reply = await begun.send(number)
@@ -59,6 +80,7 @@ async def test_the_beginning_says_everything_that_is_needed(begun):
     assert 86000 < left <= 86400
 
 
+@everywhere
 async def test_a_file_is_replaced_in_segments(alice, server):
     file = await alice.upload(alice.root, "a", b"old")
     upload = Segments(alice, DATA, 5000, file=file.id)
@@ -87,6 +109,7 @@ async def test_the_root_may_be_left_out(alice, server):
     assert await server.names() == ["/a"]
 
 
+@everywhere
 async def test_a_segment_may_be_sent_again(begun):
     for number in (1, 2, 2, 3, 4, 1):
         assert (await begun.send(number)).status == 200
@@ -132,6 +155,7 @@ async def test_names_are_plain_in_these_documents(alice):
     assert (await upload.finish()).json[SECOND["name"]] == "%41"
 
 
+@everywhere
 @pytest.mark.parametrize("kind", ["a", "a/"])
 async def test_a_taken_name_is_409_at_the_beginning_and_at_the_end(begun, alice, server, kind):
     for number in (1, 2, 3, 4):
@@ -165,6 +189,7 @@ async def test_a_segment_that_is_not_as_announced_is_400(begun, changes):
     assert (await begun.finish()).status == 400
 
 
+@everywhere
 @pytest.mark.parametrize("data", [b"", b"short", b"x" * 3000, b"x" * 3001, b"x" * 100_000])
 async def test_a_segment_with_other_bytes_is_400(begun, data):
     assert (await begun.send(1, data)).status == 400
@@ -178,6 +203,7 @@ async def test_a_segment_needs_its_header(begun, header):
     assert (await begun.request("POST", path, b"x", headers)).status == 400
 
 
+@everywhere
 async def test_everything_must_be_there_at_the_end(begun, alice, server):
     """What fails can be sent once more."""
     for number in (1, 2, 4):
@@ -200,10 +226,35 @@ async def test_everything_must_be_there_at_the_end(begun, alice, server):
     ):
         assert (await begun.finish(**changes)).status == 400, changes
     assert await server.names() == []
+    assert (await begun.finish()).status == 200
+
+
+async def test_a_digest_of_the_whole_is_verified(alice, spooled):
+    """That takes all bytes in their order, so that the segments lie here until then."""
+    whole, wrong = (hashlib.sha256(data).hexdigest() for data in (DATA, b"other"))
+    for said, status in ((whole, 200), (wrong, 400)):
+        upload = Segments(alice, DATA, 6000, parent=alice.root, name=f"{status}")
+        assert (await upload.begin(**{SECOND["sha256"]: said})).status == 200
+        for number in (2, 1):
+            assert (await upload.send(number)).status == 200
+        assert len(spooled()) == 2
+        assert (await upload.finish(**{SECOND["sha256"]: said})).status == status
+        await upload.cancel()
+    assert set(await alice.children(alice.root)) == {"200"}
+
+
+@everywhere
+async def test_a_digest_that_comes_at_the_end(begun, server):
+    """What the storage has already cannot be verified any more, and is not stored as if it were."""
+    for number in (1, 2, 3, 4):
+        await begun.send(number)
+    there = not isinstance(server.storages["memory"], Whole)
     whole = hashlib.sha256(DATA).hexdigest()
-    assert (await begun.finish(**{SECOND["sha256"]: whole})).status == 200
+    assert (await begun.finish(**{SECOND["sha256"]: whole})).status == (400 if there else 200)
+    assert (await begun.finish()).status == (200 if there else 400)
 
 
+@everywhere
 async def test_an_upload_ends_where_it_began(begun, alice):
     for number in (1, 2, 3, 4):
         await begun.send(number)
@@ -216,6 +267,7 @@ async def test_an_upload_ends_where_it_began(begun, alice):
     assert await alice.download(file.id) == b"old"
 
 
+@everywhere
 async def test_it_can_end_once(begun):
     for number in (1, 2, 3, 4):
         await begun.send(number)
@@ -225,11 +277,12 @@ async def test_it_can_end_once(begun):
     assert (await begun.cancel()).status == 404
 
 
-async def test_cancelling_frees_the_room(begun, tmp_path):
+@everywhere
+async def test_cancelling_frees_the_room(begun, held):
     await begun.send(1)
-    assert list((tmp_path / "segments").rglob("1-*"))
+    assert held() == 1
     assert (await begun.cancel()).status == 200
-    assert not list((tmp_path / "segments").rglob("1-*"))
+    assert held() == 0
     assert (await begun.cancel()).status == 404
     assert (await begun.send(2)).status == 404
     assert (await begun.finish()).status == 400
@@ -283,7 +336,8 @@ async def test_ten_thousand_segments_fit(alice):
     assert (await more.begin()).status == 400
 
 
-async def test_a_cut_segment_is_not_there(begun, server, tmp_path):
+@everywhere
+async def test_a_cut_segment_is_not_there(begun, server):
     says = {NUMBER: 1}
     headers = {
         **begun.client.authorization,

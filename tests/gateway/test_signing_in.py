@@ -327,3 +327,14 @@ async def test_tokens_expire(make_server, services, words, tmp_path):
     body = {words["refresh"]: client.tokens[words["refresh"]]}
     assert (await client.send("renew", body=body)).status == 403
     await tokens.aclose()
+
+
+async def test_a_user_has_so_many_sessions_at_a_time(make_server, services, words, tmp_path):
+    """The oldest ends for a new one, and those of others stay."""
+    tokens = TokenStore(tmp_path / "few.db", access_seconds=10, refresh_seconds=100, per_holder=2)
+    server = await make_server(gateway=replace(services, tokens=tokens))
+    users = ("bob", "alice", "alice", "alice")
+    clients = [await Gateway(server, words).sign_in(TOKENS[user], **PLACE) for user in users]
+    statuses = [(await client.send("describe", client.root)).status for client in clients]
+    assert statuses == [200, 401, 200, 200]
+    await tokens.aclose()

@@ -150,12 +150,6 @@ async def test_size_and_time_may_be_missing_or_null(alice, words):
     assert changed.size == 3
 
 
-async def test_a_time_that_is_not_kept_is_not_echoed(alice):
-    """What is answered is what the next answer shows as well."""
-    made = await alice.upload(alice.root, "a", b"1", modified=1_000_000_000_000)
-    assert (await alice.describe(made.id)).modified == made.modified
-
-
 @pytest.mark.parametrize("said", [0, 4, 6, 1 << 40])
 async def test_a_body_of_another_size_is_400_and_nothing_stays(alice, server, said):
     file = await alice.upload(alice.root, "file", b"old")

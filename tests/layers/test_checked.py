@@ -1,6 +1,7 @@
 """No storage is asked for what it does not declare, and none may lie."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -101,6 +102,29 @@ async def test_arguments_that_make_no_sense(memory, error, call):
     assert not flaky.calls
 
 
+@pytest.mark.parametrize("kept", [True, False])
+async def test_times_are_given_to_those_who_keep_them(memory, kept):
+    """Others do not hear of them; nobody refuses a file for its time."""
+    provider, flaky = declaring(memory, keeps_modified=kept)
+    heard = []
+
+    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
+        heard.append(modified)
+        return await memory.write(path, body, mode=mode)
+
+    async def finish_parts(path, upload, parts, *, mode=WriteMode.REPLACE, modified=None):
+        heard.append(modified)
+        return await memory.finish_parts(path, upload, parts, mode=mode)
+
+    flaky.write, flaky.finish_parts = write, finish_parts
+    moment = datetime(2001, 9, 9, tzinfo=UTC)
+    await provider.write(FILE, ByteStream.of(b"x"), modified=moment)
+    upload = await provider.begin_parts(FILE, size=1)
+    part = await provider.put_part(FILE, upload, 1, ByteStream.of(b"x"), sha256="")
+    await provider.finish_parts(FILE, upload, [part], modified=moment)
+    assert heard == [moment if kept else None] * 2
+
+
 async def test_sizes(memory):
     """A file that is too large, and one whose size is not known where it must be."""
     provider, flaky = declaring(memory, max_file_size=5, unknown_size=False)
@@ -134,7 +158,7 @@ async def test_a_storage_that_does_not_take_all(memory):
     """And says that it stored it."""
     provider, flaky = declaring(memory)
 
-    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         await anext(body)
         return Entry(path=path)
 
@@ -149,7 +173,7 @@ async def test_a_storage_that_says_another_size(memory, size, known):
     """Than what it took."""
     provider, flaky = declaring(memory)
 
-    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         async for _ in body:
             pass
         return Entry(path=path, size=size)
@@ -166,7 +190,7 @@ async def test_a_storage_that_does_not_know_the_size(memory):
     """Is believed."""
     provider, flaky = declaring(memory)
 
-    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         async for _ in body:
             pass
         return Entry(path=path)

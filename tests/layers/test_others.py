@@ -1,6 +1,7 @@
 """Limits, observation, storages for reading, and the stack of all layers."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,6 +10,7 @@ from waterbutler.core.errors import NotFound, ProviderUnavailable, Unsupported
 from waterbutler.engine.transfer import move
 from waterbutler.layers import Checked, Limited, Observed, ReadOnly, Retrying, stack
 from waterbutler.layers.base import Layer
+from waterbutler.testing.conformance.parts import sent
 from waterbutler.testing.faults import FlakyProvider, SlowStream
 from waterbutler.testing.memory import MemoryProvider
 
@@ -41,6 +43,16 @@ def memory(io_loop):
 @pytest.fixture
 def notes():
     return Notes()
+
+
+WRAPS = [
+    Layer,
+    FlakyProvider,
+    Checked,
+    lambda inner: Limited(inner, 1),
+    lambda inner: Observed(inner, Notes()),
+    lambda inner: stack(inner, observer=Notes()),
+]
 
 
 # -- every layer -----------------------------------------------------------------------------------
@@ -82,6 +94,17 @@ async def test_every_layer_reaches_the_storage(memory, wrap):
     await provider.check()
     assert await provider.sweep() == 0
     await provider.aclose()
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+async def test_every_layer_passes_times_on(memory, wrap):
+    """To a storage that keeps them."""
+    moment = datetime(2001, 9, 9, tzinfo=UTC)
+    provider = wrap(memory)
+    assert (await provider.write(FILE, ByteStream.of(b"x"), modified=moment)).modified == moment
+    upload, parts = await sent(provider, FILE, [b"x"])
+    later = moment + timedelta(days=1)
+    assert (await provider.finish_parts(FILE, upload, parts, modified=later)).modified == later
 
 
 async def test_the_stack_has_one_order(memory, notes):

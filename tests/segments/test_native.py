@@ -1,7 +1,9 @@
 """A storage that takes parts has the segments at once; nobody sees them before all are there."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -10,6 +12,7 @@ from waterbutler.auth import AuthChain
 from waterbutler.core import ANONYMOUS, ByteStream, Grant, PartLimits, Path, WriteMode
 from waterbutler.core.errors import (
     AlreadyExists,
+    ConfigInvalid,
     Corrupted,
     Interrupted,
     InvalidRequest,
@@ -256,6 +259,39 @@ async def test_parts_that_are_left_go_when_the_storage_is_used_again(
     assert len(storage.inner._uploads) == 2
     await begin(plan_of(ONE))
     assert storage.calls["abort_parts"] == 2
+
+
+async def test_a_sweep_throws_parts_away_where_it_may(
+    make_uploads, storage, butler, room, clock, tmp_path
+):
+    """A storage that cannot be opened keeps it from no other one."""
+    asked = []
+
+    @asynccontextmanager
+    async def use(provider):
+        asked.append(provider)
+        if provider is None:
+            raise ConfigInvalid("This storage cannot be opened.")
+        yield provider
+
+    elsewhere = Storage()
+    provided = (None, elsewhere, room.provider)
+    uploads = make_uploads(storages=[partial(use, provider) for provider in provided])
+    for name in "ab":
+        upload = await butler.begin_upload(room, name, always)
+        await uploads.begin(OWNER, plan_of(ONE), upload)
+    clock.now += 86399
+    assert await uploads.sweep() == 0
+    assert asked == []
+    clock.now += 1
+    storage.fail("abort_parts", ProviderUnavailable("down"))
+    assert await uploads.sweep() == 2
+    assert asked == list(provided)
+    assert len(storage.inner._uploads) == 2
+    assert await uploads.sweep() == 0
+    assert storage.inner._uploads == {}
+    assert await uploads.sweep() == 0
+    assert len(asked) == 6
 
 
 async def test_what_is_not_begun_here_is_not_begun_there(make_uploads, storage, butler, room):

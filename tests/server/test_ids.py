@@ -43,7 +43,7 @@ class Identified(MemoryProvider):
         content = await super().read(path, range=range, version=version)
         return replace(content, entry=self._named(content.entry))
 
-    async def write(self, path, body, *, mode, content_type=None):
+    async def write(self, path, body, *, mode, content_type=None, modified=None):
         return self._named(await super().write(path, body, mode=mode))
 
     async def make_folder(self, path):

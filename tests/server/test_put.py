@@ -194,7 +194,7 @@ async def test_a_storage_that_does_not_say_what_has_the_name(server):
     await server.have("/taken.txt", b"old")
     refusal = AlreadyExists("The name 'taken.txt' is taken.")
 
-    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         async for _ in body:
             pass
         raise refusal
@@ -481,7 +481,7 @@ async def test_an_error_that_nobody_expected(server, expected, log):
     """500 in JSON, without its text, which is in the log."""
     expected.add("ZeroDivisionError")
 
-    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         raise ZeroDivisionError("a secret is 5")
 
     server.storage.write = write

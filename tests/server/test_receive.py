@@ -319,7 +319,7 @@ async def test_a_client_that_leaves_while_the_storage_stores(server, log):
     reached, go = asyncio.Event(), asyncio.Event()
     write = server.storage.inner.write
 
-    async def slowly(path, body, *, mode, content_type=None):
+    async def slowly(path, body, *, mode, content_type=None, modified=None):
         async def chunks():
             async for chunk in body:
                 yield chunk
@@ -597,7 +597,7 @@ async def test_a_storage_that_thinks_is_not_a_client_that_stands_still(server, i
     """The client waits for us, as long as it takes."""
     write = server.storage.inner.write
 
-    async def slowly(path, body, *, mode, content_type=None):
+    async def slowly(path, body, *, mode, content_type=None, modified=None):
         await asyncio.sleep(1)
         return await write(path, body, mode=mode)
 
@@ -734,7 +734,7 @@ async def test_a_slow_storage_holds_the_client_back(server):
     go = asyncio.Event()
     write = server.storage.inner.write
 
-    async def slowly(path, body, *, mode, content_type=None):
+    async def slowly(path, body, *, mode, content_type=None, modified=None):
         await go.wait()
         return await write(path, body, mode=mode)
 

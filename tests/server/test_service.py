@@ -35,7 +35,7 @@ async def test_a_name_that_is_taken_by_something_unknown(butler, server):
     """The error says what can be said."""
     refusal = AlreadyExists("Something has that name.")
 
-    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         raise refusal
 
     async def make_folder(path):

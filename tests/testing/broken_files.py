@@ -51,7 +51,7 @@ class DeletesBeforeReplacing(MemoryProvider):
 
     caught_by = ("test_a_body_that_lies_or_fails", "test_a_cancelled_write")
 
-    async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         if mode is WriteMode.REPLACE:
             with contextlib.suppress(NotFound):
                 await self.delete(path)
@@ -141,7 +141,7 @@ class IgnoresCreate(MemoryProvider):
 
     caught_by = ("test_write_refuses_a_taken_name", "test_exactly_one_creates")
 
-    async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         return await super().write(path, body, content_type=content_type)
 
 
@@ -153,7 +153,7 @@ class ChecksOnlyBeforehand(MemoryProvider):
         "test_create_loses_against_a_file_that_came_meanwhile",
     )
 
-    async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         self._place(path, mode)
         return await super().write(path, body, content_type=content_type)
 
@@ -181,6 +181,46 @@ class ListsOtherEtags(MemoryProvider):
     async def list(self, path):
         async for entry in super().list(path):
             yield dataclasses.replace(entry, etag=f'"{entry.etag}"')
+
+
+class ForgetsTimes(MemoryProvider):
+    """Shows when it was written to."""
+
+    caught_by = ("test_a_given_time_is_kept", "test_a_given_time_of_parts_is_kept")
+
+    async def write(self, path, body, *, modified=None, **options):
+        return await super().write(path, body, **options)
+
+
+class AnswersWithTheWish(MemoryProvider):
+    """Says that it kept what it did not keep."""
+
+    caught_by = ("test_a_given_time_is_kept",)
+
+    async def write(self, path, body, *, modified=None, **options):
+        entry = await super().write(path, body, **options)
+        return dataclasses.replace(entry, modified=modified or entry.modified)
+
+
+class KeepsTheOldTime(MemoryProvider):
+    """A replaced file hands its time on."""
+
+    caught_by = ("test_without_a_time_it_is_now",)
+
+    async def write(self, path, body, *, modified=None, **options):
+        with contextlib.suppress(NotFound):
+            modified = modified or self._find(path).blobs[-1].modified
+        return await super().write(path, body, modified=modified, **options)
+
+
+class MakesEtagsOfTimes(MemoryProvider):
+    """As web servers do that know no better."""
+
+    caught_by = ("test_content_of_one_time_has_two_etags",)
+
+    async def write(self, path, body, **options):
+        entry = await super().write(path, body, **options)
+        return dataclasses.replace(entry, etag=f"{entry.size}-{entry.modified}")
 
 
 class TearsReads(MemoryProvider):

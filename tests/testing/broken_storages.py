@@ -195,9 +195,11 @@ class DeclaresTooLittle(MemoryProvider):
         "test_copy_undeclared",
         "test_move_undeclared",
         "test_undeclared_versions",
+        "test_a_time_is_not_kept_undeclared",
+        "test_a_time_of_parts_is_not_kept_undeclared",
     )
     capabilities: Capabilities = declaring(
-        make_folder=False, copy_from=False, move_from=False, versions=False
+        make_folder=False, copy_from=False, move_from=False, versions=False, keeps_modified=False
     )
 
 

@@ -65,7 +65,7 @@ class FlatProvider(Provider):
         entry = await self.stat(path, version=version)
         return Content(ByteStream.of(self._files[str(path)][0]), entry)
 
-    async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         if body.size is None:
             raise LengthRequired("The size must be known.")
         if body.size > self.capabilities.max_file_size:

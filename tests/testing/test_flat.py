@@ -31,7 +31,7 @@ class ReadOnly(MemoryProvider):
 
     capabilities = MemoryProvider.capabilities.read_only()
 
-    async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None):
+    async def write(self, path, body, *, mode=WriteMode.REPLACE, content_type=None, modified=None):
         raise self._unsupported("write")
 
     async def delete(self, path):
@@ -45,6 +45,18 @@ class ReadOnly(MemoryProvider):
 
     async def move_from(self, source, at, to, *, mode=WriteMode.CREATE):
         raise self._unsupported("move_from")
+
+    async def begin_parts(self, path, *, size):
+        raise self._unsupported("parts")
+
+    async def put_part(self, path, upload, number, body, *, sha256):
+        raise self._unsupported("parts")
+
+    async def finish_parts(self, path, upload, parts, *, mode=WriteMode.REPLACE, modified=None):
+        raise self._unsupported("parts")
+
+    async def abort_parts(self, path, upload):
+        raise self._unsupported("parts")
 
 
 class TestReadOnly(ProviderContract):

@@ -267,7 +267,7 @@ class Counting(MemoryProvider):
 
     count = 0
 
-    async def write(self, path, body, *, mode=None, content_type=None):
+    async def write(self, path, body, *, mode=None, content_type=None, modified=None):
         async for chunk in body:
             self.count += len(chunk)
             await asyncio.sleep(0)

@@ -68,6 +68,8 @@ class Capabilities:
     case_insensitive: bool = False
     atomic_copy: bool = False
     """A copy on the storage's side is whole, or is not made at all: nobody need compare it."""
+    keeps_modified: bool = False
+    """Files that are written can be given the time of their last change."""
     unknown_size: bool = True
     """A body whose size is not known beforehand can be written."""
 

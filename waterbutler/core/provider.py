@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 
 from waterbutler.core.byterange import ByteRange, Span
@@ -142,6 +142,7 @@ class Provider(ABC):
         *,
         mode: WriteMode = WriteMode.REPLACE,
         content_type: str | None = None,
+        modified: datetime | None = None,
     ) -> Entry:
         """Store a file in one step.
 
@@ -150,6 +151,15 @@ class Provider(ABC):
         is raised. The body is complete only when its iteration has ended, also when its size is
         known: its last step may still refuse it. It is consumed but not closed: that stays with
         the caller.
+
+        Args:
+            path: The file.
+            body: Its bytes.
+            mode: What may be there.
+            content_type: What they are; storages that have no place for it ignore it.
+            modified: When they were last changed, for storages that declare ``keeps_modified``:
+                they keep it as exactly as they can, if it is a time that they can keep at all.
+                Others ignore it. What was kept is in the entry.
 
         Returns:
             The new file, with the hashes that ``capabilities.hashes`` promises.
@@ -286,6 +296,7 @@ class Provider(ABC):
         parts: Sequence[SentPart],
         *,
         mode: WriteMode = WriteMode.REPLACE,
+        modified: datetime | None = None,
     ) -> Entry:
         """Make the file of its parts, in one step.
 
@@ -297,6 +308,7 @@ class Provider(ABC):
             parts: What `put_part` returned last for each part, in order; their sizes are as
                 ``capabilities.parts`` demands.
             mode: As for `write`.
+            modified: As for `write`.
 
         Raises:
             NotFound: There is no such unfinished file any more, or the folder is gone.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from waterbutler.core import (
     ByteRange,
@@ -64,9 +64,12 @@ class Layer(Provider):
         *,
         mode: WriteMode = WriteMode.REPLACE,
         content_type: str | None = None,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.write`."""
-        return await self.inner.write(path, body, mode=mode, content_type=content_type)
+        return await self.inner.write(
+            path, body, mode=mode, content_type=content_type, modified=modified
+        )
 
     async def delete(self, path: Path) -> None:
         """See `Provider.delete`."""
@@ -120,9 +123,10 @@ class Layer(Provider):
         parts: Sequence[SentPart],
         *,
         mode: WriteMode = WriteMode.REPLACE,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.finish_parts`."""
-        return await self.inner.finish_parts(path, upload, parts, mode=mode)
+        return await self.inner.finish_parts(path, upload, parts, mode=mode, modified=modified)
 
     async def abort_parts(self, path: Path, upload: str) -> None:
         """See `Provider.abort_parts`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from waterbutler.core import (
     ByteRange,
@@ -75,6 +75,7 @@ class Checked(Layer):
         *,
         mode: WriteMode = WriteMode.REPLACE,
         content_type: str | None = None,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.write`."""
         self._need("write")
@@ -86,7 +87,10 @@ class Checked(Layer):
         if limit is not None:
             _refuse_more(limit, body.size or 0)
             body.tee(_Limit(limit))
-        entry = await self.inner.write(path, body, mode=mode, content_type=content_type)
+        modified = self._kept(modified)
+        entry = await self.inner.write(
+            path, body, mode=mode, content_type=content_type, modified=modified
+        )
         taken = body.sent if body.size is None else body.size
         if body.sent != taken or (entry.size is not None and entry.size != taken):
             raise ProviderFault(
@@ -172,13 +176,15 @@ class Checked(Layer):
         parts: Sequence[SentPart],
         *,
         mode: WriteMode = WriteMode.REPLACE,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.finish_parts`."""
         self._need("parts")
         limits = self.capabilities.parts
         if limits is None or not limits.fit([part.size for part in parts]):
             raise InvalidRequest("This storage does not take a file in such parts.")
-        return await self.inner.finish_parts(path, upload, parts, mode=mode)
+        modified = self._kept(modified)
+        return await self.inner.finish_parts(path, upload, parts, mode=mode, modified=modified)
 
     async def abort_parts(self, path: Path, upload: str) -> None:
         """See `Provider.abort_parts`."""
@@ -197,6 +203,9 @@ class Checked(Layer):
     def _version(self, version: str | None) -> None:
         if version is not None and not self.capabilities.versions:
             raise Unsupported(f"{self.info.label} keeps no versions.")
+
+    def _kept(self, modified: datetime | None) -> datetime | None:
+        return modified if self.capabilities.keeps_modified else None
 
     def _places(self, source: Provider, at: Path, to: Path, mode: WriteMode) -> None:
         if at.is_folder != to.is_folder or to.is_root:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 from waterbutler.core import (
     ByteRange,
@@ -51,10 +52,13 @@ class Limited(Layer):
         *,
         mode: WriteMode = WriteMode.REPLACE,
         content_type: str | None = None,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.write`."""
         async with self._writes:
-            return await self.inner.write(path, body, mode=mode, content_type=content_type)
+            return await self.inner.write(
+                path, body, mode=mode, content_type=content_type, modified=modified
+            )
 
     async def begin_parts(self, path: Path, *, size: int) -> str:
         """See `Provider.begin_parts`."""
@@ -75,10 +79,11 @@ class Limited(Layer):
         parts: Sequence[SentPart],
         *,
         mode: WriteMode = WriteMode.REPLACE,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.finish_parts`."""
         async with self._turns:
-            return await self.inner.finish_parts(path, upload, parts, mode=mode)
+            return await self.inner.finish_parts(path, upload, parts, mode=mode, modified=modified)
 
     async def abort_parts(self, path: Path, upload: str) -> None:
         """See `Provider.abort_parts`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from waterbutler.core import (
@@ -72,11 +72,14 @@ class Observed(Layer):
         *,
         mode: WriteMode = WriteMode.REPLACE,
         content_type: str | None = None,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.write`."""
         before = body.sent
         try:
-            call = self.inner.write(path, body, mode=mode, content_type=content_type)
+            call = self.inner.write(
+                path, body, mode=mode, content_type=content_type, modified=modified
+            )
             return await self._timed("write", call)
         finally:
             self._observer.transferred(self.info, "written", body.sent - before)
@@ -123,11 +126,11 @@ class Observed(Layer):
         parts: Sequence[SentPart],
         *,
         mode: WriteMode = WriteMode.REPLACE,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.finish_parts`."""
-        return await self._timed(
-            "finish_parts", self.inner.finish_parts(path, upload, parts, mode=mode)
-        )
+        call = self.inner.finish_parts(path, upload, parts, mode=mode, modified=modified)
+        return await self._timed("finish_parts", call)
 
     async def abort_parts(self, path: Path, upload: str) -> None:
         """See `Provider.abort_parts`."""

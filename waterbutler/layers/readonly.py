@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from waterbutler.core import ByteStream, Entry, Path, Provider, SentPart, WriteMode
 from waterbutler.layers.base import Layer
@@ -22,6 +23,7 @@ class ReadOnly(Layer):
         *,
         mode: WriteMode = WriteMode.REPLACE,  # noqa: ARG002
         content_type: str | None = None,  # noqa: ARG002
+        modified: datetime | None = None,  # noqa: ARG002
     ) -> Entry:
         """Always raises `Unsupported`."""
         raise self._unsupported("write")
@@ -79,6 +81,7 @@ class ReadOnly(Layer):
         parts: Sequence[SentPart],  # noqa: ARG002
         *,
         mode: WriteMode = WriteMode.REPLACE,  # noqa: ARG002
+        modified: datetime | None = None,  # noqa: ARG002
     ) -> Entry:
         """Always raises `Unsupported`."""
         raise self._unsupported("parts")

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from waterbutler.core import (
@@ -81,6 +81,7 @@ class Retrying(Layer):
         *,
         mode: WriteMode = WriteMode.REPLACE,
         content_type: str | None = None,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.write`."""
         tried = 0
@@ -90,7 +91,7 @@ class Retrying(Layer):
                 tried += 1
                 try:
                     return await self.inner.write(
-                        path, current, mode=mode, content_type=content_type
+                        path, current, mode=mode, content_type=content_type, modified=modified
                     )
                 except WaterButlerError as error:
                     if current.started and current.replay is None:

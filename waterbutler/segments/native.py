@@ -26,8 +26,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.segments"
 
 BLOCK = 1 << 20
 """How many bytes are handed on at once."""
-_AT_ONCE = 10
-"""How many unfinished files are thrown away when there is an occasion."""
+AT_ONCE = 10
+"""How many unfinished files are thrown away while a request waits."""
 
 
 async def begin(upload: Upload, plan: UploadPlan) -> Native | None:
@@ -86,19 +86,21 @@ async def finish(
             raise InvalidRequest("The upload was begun for another place.")
         if condition is not always:
             condition(await _current(provider, path))
-        return await provider.finish_parts(path, native.upload, parts, mode=upload.mode)
+        return await provider.finish_parts(
+            path, native.upload, parts, mode=upload.mode, modified=upload.modified
+        )
     except NotFound as error:
         raise InvalidRequest(f"Begin the upload anew: {error.message}") from error
 
 
-async def tidy(sessions: Sessions, provider: Provider) -> None:
-    """Throw away some unfinished files of a storage whose uploads have ended.
+async def tidy(sessions: Sessions, provider: Provider, most: int = AT_ONCE) -> None:
+    """Throw away unfinished files of a storage whose uploads have ended, ``most`` at a time.
 
-    Nobody opens a storage without a request that may, so that this is done when there is one. What
-    fails is tried again another time.
+    Many storages are opened for requests only, so that this is done when there is one. What fails
+    is tried again another time.
     """
     storage = provider.info.root
-    for native in await asyncio.to_thread(sessions.abandoned, storage, _AT_ONCE):
+    for native in await asyncio.to_thread(sessions.abandoned, storage, most):
         try:
             await provider.abort_parts(Path.parse(native.path), native.upload)
         except WaterButlerError as error:

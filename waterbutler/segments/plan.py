@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from waterbutler.core.errors import InvalidRequest
 
@@ -48,6 +49,7 @@ class UploadPlan:
         size: How many bytes the file has.
         sha256: Their digest in hexadecimal, if the client says it.
         segments: The pieces; in the plan of a session they are in the order of the file.
+        modified: When the content was last changed, if the client says it.
     """
 
     target: str
@@ -55,6 +57,7 @@ class UploadPlan:
     size: int
     sha256: str | None
     segments: Sequence[Announced]
+    modified: datetime | None = None
 
     def checked(self) -> UploadPlan:
         """The same in order, with digests in lower case.

@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from waterbutler.core.errors import Interrupted, InvalidRequest, NotFound, QuotaExceeded
@@ -20,6 +21,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     name TEXT,
     size INTEGER NOT NULL,
     sha256 TEXT,
+    modified TEXT,
     expires REAL NOT NULL,
     kept_until REAL NOT NULL,
     held INTEGER NOT NULL DEFAULT 0,
@@ -144,10 +146,11 @@ class Sessions:
                 )
             if native is None:
                 self._check_room(database, plan.size)
-            row = (session.id, owner, plan.target, plan.name, plan.size, plan.sha256)
+            modified = None if plan.modified is None else plan.modified.isoformat()
+            row = (session.id, owner, plan.target, plan.name, plan.size, plan.sha256, modified)
             database.execute(
-                "INSERT INTO sessions (id, owner, target, name, size, sha256, expires, kept_until,"
-                " storage, path, upload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO sessions (id, owner, target, name, size, sha256, modified, expires,"
+                " kept_until, storage, path, upload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (*row, session.expires, session.expires, *_columns(native)),
             )
             database.executemany(
@@ -170,9 +173,9 @@ class Sessions:
         """
         with self._file.writing() if keep else self._file.reading() as database:
             _require(database, owner, id, now)
-            target, name, size, sha256, expires, *native = database.execute(
-                "SELECT target, name, size, sha256, expires, storage, path, upload FROM sessions"
-                " WHERE id = ?",
+            target, name, size, sha256, modified, expires, *native = database.execute(
+                "SELECT target, name, size, sha256, modified, expires, storage, path, upload"
+                " FROM sessions WHERE id = ?",
                 (id,),
             ).fetchone()
             rows = database.execute(
@@ -185,7 +188,9 @@ class Sessions:
                     (now + self._lifetime, id),
                 )
         stored = [Stored(Announced(*about), tag) for *about, tag in rows]
-        plan = UploadPlan(target, name, size, sha256, tuple(item.segment for item in stored))
+        segments = tuple(item.segment for item in stored)
+        moment = None if modified is None else datetime.fromisoformat(modified)
+        plan = UploadPlan(target, name, size, sha256, segments, moment)
         return Kept(UploadSession(id, expires, plan), stored, _native(native))
 
     def announced(
@@ -295,6 +300,12 @@ class Sessions:
                 (storage, limit),
             ).fetchall()
         return [Native(*row) for row in rows]
+
+    def untidy(self) -> set[str]:
+        """The storages that have unfinished files whose uploads have ended."""
+        with self._file.reading() as database:
+            rows = database.execute("SELECT DISTINCT storage FROM abandoned").fetchall()
+        return {storage for (storage,) in rows}
 
     def aborted(self, native: Native) -> None:
         """The storage has forgotten an unfinished file."""

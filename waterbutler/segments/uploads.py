@@ -1,17 +1,18 @@
-"""Uploads in segments: their bytes wait on disk until all are there."""
+"""Uploads in segments: their bytes wait on disk or in the storage until all are there."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 import structlog
 
-from waterbutler.core import ByteStream, Entry
+from waterbutler.core import ByteStream, Entry, Provider
 from waterbutler.core.errors import NotFound, WaterButlerError
 from waterbutler.engine.concurrency import unbroken
 from waterbutler.segments import files, native
@@ -34,8 +35,14 @@ from waterbutler.service import Butler, Condition, Room, Upload, always
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.segments")
 
 _ALL_AS_ANNOUNCED = Expected()
+_SWEPT_AT_ONCE = 1000
+"""How many unfinished files of a storage one sweep throws away."""
 _BEGINNING = 60.0
 """Seconds that a segment has for becoming a file on disk."""
+
+
+OpenStorage: TypeAlias = Callable[[], AbstractAsyncContextManager[Provider]]
+"""Opens a storage for as long as the context lasts; may raise any error of ours."""
 
 
 class SegmentUploads:
@@ -57,6 +64,8 @@ class SegmentUploads:
         lifetime: See above.
         per_owner: How many unfinished uploads an owner may have.
         look: How often, in seconds, `start` looks for what has expired or was left behind.
+        storages: What this server can open without a request: sweeps throw away there what
+            uploads left that have ended. In other storages that waits for the next upload.
         clock: Seconds since the epoch.
     """
 
@@ -69,11 +78,13 @@ class SegmentUploads:
         lifetime: float = 86400,
         per_owner: int = 100,
         look: float = 600,
+        storages: Iterable[OpenStorage] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._sessions = Sessions(file, quota=quota, lifetime=lifetime, per_owner=per_owner)
         self._spool = spool
         self._look = look
+        self._storages = tuple(storages)
         self._clock = clock
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -237,8 +248,8 @@ class SegmentUploads:
         Args:
             owner: Whose it is.
             id: Which one.
-            room: Its storage. Without it, parts that are there are thrown away when an upload
-                to that storage begins the next time.
+            room: Its storage. Without it, parts that are there are thrown away by a sweep, or
+                when an upload to that storage begins the next time.
 
         Raises:
             NotFound: There is none of this owner.
@@ -253,7 +264,9 @@ class SegmentUploads:
         Returns:
             How many uploads and files were removed.
         """
-        return await unbroken(asyncio.to_thread(self._sweep))
+        count = await unbroken(asyncio.to_thread(self._sweep))
+        await self._tidy()
+        return count
 
     async def aclose(self) -> None:
         """Stop sweeping, and close the file; uploads can go on later."""
@@ -350,6 +363,18 @@ class SegmentUploads:
                 if count:
                     _log.info("segments swept", count=count)
             await asyncio.sleep(self._look)
+
+    async def _tidy(self) -> None:
+        untidy = await asyncio.to_thread(self._sessions.untidy)
+        if not untidy:
+            return
+        for use in self._storages:
+            try:
+                async with use() as provider:
+                    if provider.info.root in untidy:
+                        await native.tidy(self._sessions, provider, _SWEPT_AT_ONCE)
+            except WaterButlerError as error:
+                _log.warning("storage not swept", reason=error.message)
 
     def _sweep(self) -> int:
         now = self._clock()

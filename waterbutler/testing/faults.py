@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from waterbutler.core import (
@@ -232,12 +232,15 @@ class FlakyProvider(Provider):
         *,
         mode: WriteMode = WriteMode.REPLACE,
         content_type: str | None = None,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.write`."""
         failure = self._begin("write")
         if failure is not None:
             body = _cut(body, failure, close=False)
-        return await self.inner.write(path, body, mode=mode, content_type=content_type)
+        return await self.inner.write(
+            path, body, mode=mode, content_type=content_type, modified=modified
+        )
 
     async def delete(self, path: Path) -> None:
         """See `Provider.delete`."""
@@ -304,10 +307,12 @@ class FlakyProvider(Provider):
         parts: Sequence[SentPart],
         *,
         mode: WriteMode = WriteMode.REPLACE,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.finish_parts`."""
         failure = self._begin("finish_parts")
-        return _lost(failure, await self.inner.finish_parts(path, upload, parts, mode=mode))
+        call = self.inner.finish_parts(path, upload, parts, mode=mode, modified=modified)
+        return _lost(failure, await call)
 
     async def abort_parts(self, path: Path, upload: str) -> None:
         """See `Provider.abort_parts`."""

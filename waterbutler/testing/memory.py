@@ -45,6 +45,7 @@ class _Blob:
     data: bytes
     number: int
     modified: datetime
+    stored: datetime
     hashes: Mapping[str, str]
     content_type: str | None = None
 
@@ -66,7 +67,7 @@ class _File:
     blobs: list[_Blob] = field(default_factory=list)
 
     def entry(self, path: Path, version: str | None = None) -> Entry:
-        return self.blob(version).entry(path, self.blobs[0].modified)
+        return self.blob(version).entry(path, self.blobs[0].stored)
 
     def blob(self, version: str | None = None) -> _Blob:
         if version is None:
@@ -96,6 +97,7 @@ class MemoryProvider(Provider):
         move_from=True,
         versions=True,
         exclusive_create=True,
+        keeps_modified=True,
         parts=PartLimits(min_size=1, max_size=1 << 30, max_count=10_000),
         hashes=frozenset(HASHES),
     )
@@ -145,6 +147,7 @@ class MemoryProvider(Provider):
         *,
         mode: WriteMode = WriteMode.REPLACE,
         content_type: str | None = None,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.write`."""
         self._place(path, mode)
@@ -153,7 +156,10 @@ class MemoryProvider(Provider):
         async for chunk in body:
             chunks.append(chunk)
             await hasher.feed(chunk)
-        blob = _Blob(b"".join(chunks), next(_numbers), _now(), hasher.digests(), content_type)
+        now = _now()
+        blob = _Blob(
+            b"".join(chunks), next(_numbers), modified or now, now, hasher.digests(), content_type
+        )
         node = self._place(path, mode)
         if node is None:
             node = self._folder(path.parent).children[path.name] = _File()
@@ -190,7 +196,7 @@ class MemoryProvider(Provider):
         """See `Provider.versions`."""
         node = self._file(path)
         for blob in reversed(node.blobs):
-            entry = blob.entry(path, blob.modified)
+            entry = blob.entry(path, blob.stored)
             yield Version(
                 id=str(blob.number), modified=blob.modified, size=entry.size, hashes=entry.hashes
             )
@@ -218,13 +224,14 @@ class MemoryProvider(Provider):
         parts: Sequence[SentPart],
         *,
         mode: WriteMode = WriteMode.REPLACE,
+        modified: datetime | None = None,
     ) -> Entry:
         """See `Provider.finish_parts`."""
         sent = self._sent(path, upload)
         data = b"".join(sent[part.number] for part in parts)
         del self._uploads[path, upload]
         try:
-            return await self.write(path, ByteStream.of(data), mode=mode)
+            return await self.write(path, ByteStream.of(data), mode=mode, modified=modified)
         except BaseException:
             self._uploads[path, upload] = sent
             raise

@@ -1,9 +1,11 @@
 """Remembered hashes are right or absent, and etags follow the content."""
 
+import errno
 import hashlib
 import os
 import shutil
 import time
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -102,6 +104,49 @@ async def test_a_second_provider_knows_them(provider, store, tmp_path):
     etag, hashes = await facts(opened(tmp_path))
     assert etag == entry.etag
     assert hashes == (HASHES if store == "attributes" else {})
+
+
+MOMENTS = [
+    datetime(2001, 9, 9, 1, 46, 40, 123_457, UTC),
+    datetime(1969, 12, 31, 23, 59, 58, 999_999, UTC),
+    datetime(2033, 5, 18, 3, 33, 20, 1, UTC),
+]
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+@pytest.mark.parametrize("name", [temporary.NAMELESS, None], ids=["nameless", "named"])
+async def test_given_times_are_exact_and_harm_no_hash(
+    provider, store, tmp_path, monkeypatch, moment, name
+):
+    """Of new files and of replaced ones."""
+    monkeypatch.setattr(temporary, "NAMELESS", name)
+    for _ in range(2):
+        entry = await provider.write(FILE, ByteStream.of(DATA), modified=moment)
+        assert entry.modified == moment
+        assert entry.hashes == HASHES
+        assert await facts(provider) == (entry.etag, HASHES)
+        assert (await provider.stat(FILE)).modified == moment
+    assert (tmp_path / "file").stat().st_mtime_ns % 1_000 == 0
+
+
+async def test_a_file_of_a_given_time_that_changes_is_noticed(provider, store, tmp_path):
+    entry = await provider.write(FILE, ByteStream.of(DATA), modified=MOMENTS[0])
+    alter(tmp_path / "file")
+    etag, hashes = await facts(provider)
+    assert hashes == {}
+    assert etag != entry.etag
+
+
+async def test_a_time_that_the_system_refuses_is_forgotten(provider, store, monkeypatch):
+    """The file is stored all the same."""
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(errno.EPERM, "refused")
+
+    monkeypatch.setattr(temporary.os, "utime", refuse)
+    entry = await provider.write(FILE, ByteStream.of(DATA), modified=MOMENTS[0])
+    assert abs(entry.modified - datetime.now(UTC)) < timedelta(minutes=10)
+    assert await facts(provider) == (entry.etag, HASHES)
 
 
 @pytest.mark.parametrize("change", ["alter", "append", "replace", "copy", "touch"])

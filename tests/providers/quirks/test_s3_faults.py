@@ -459,6 +459,15 @@ async def test_all_bodies_are_checked_and_signed():
         assert len(sent) == 5
         for request in sent:
             assert "content-md5" in request.headers
+            signed = request.headers["authorization"].partition("signedheaders=")[2]
+            # This server does not look whether the body is the one that was signed.
+            assert "content-md5" in signed.partition(",")[0].split(";")
+
+
+async def test_bodies_are_signed_for_servers_that_look():
+    async with setting(dialect="ceph") as s:
+        await put(s.storage, FILE, LARGE)
+        for request in s.between.seen("PUT"):
             assert len(request.headers["x-amz-content-sha256"]) == 64
 
 

@@ -120,7 +120,7 @@ class Wanted:
     Attributes:
         name: The name of a new file; ``None`` if none was said.
         size: Its size in bytes, if the client said it.
-        modified: When the client's file was changed. Storages keep a time of their own.
+        modified: When the client's file was changed, for storages that keep it.
         sha256: The digest of its content, in lower-case hexadecimal.
     """
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from waterbutler.core import JSON, Action, ByteStream
-from waterbutler.core.errors import InvalidRequest, NotFound, TooLarge
+from waterbutler.core.errors import InvalidRequest, NotFound, TooLarge, WaterButlerError
 from waterbutler.segments import Announced, Expected, Received, UploadPlan, UploadSession
 from waterbutler.server.gateway.base import GatewayHandler
 from waterbutler.server.gateway.documented import DocumentHandler
@@ -35,8 +36,7 @@ class SegmentsHandler(DocumentHandler):
     async def serve(self) -> None:
         """Do what is asked for."""
         if self.operation is Operation.CANCEL:
-            await self.services.segments.cancel(self.session.account, self.route.id)
-            self.write_json({})
+            await self._cancel()
         elif self.operation is Operation.BEGIN:
             await self._begin(self.document())
         else:
@@ -50,10 +50,10 @@ class SegmentsHandler(DocumentHandler):
             new = plan.name is not None
             async with self.visit(self.address(plan.target), _action(new=new)) as room:
                 await self.require(room, folder=new)
-                await self.context.butler.begin_upload(room, plan.name, always)
+                upload = await self.context.butler.begin_upload(room, plan.name, always)
+                begun = await self.services.segments.begin(self.session.account, plan, upload)
         except NotFound as error:
             raise InvalidRequest("The parent, or the file to update, does not exist.") from error
-        begun = await self.services.segments.begin(self.session.account, plan)
         self.write_json(_shown(begun))
 
     def _plan(self, document: Document) -> UploadPlan:
@@ -61,7 +61,8 @@ class SegmentsHandler(DocumentHandler):
         size = document.count(words.size)
         if size is None:
             raise InvalidRequest(f"{words.size!r} is missing.")
-        if document.moment(words.modified) is None:
+        modified = document.moment(words.modified)
+        if modified is None:
             raise InvalidRequest(f"{words.modified!r} is missing.")
         limit = self.context.options.max_upload_size
         if limit is not None and size > limit:
@@ -73,9 +74,8 @@ class SegmentsHandler(DocumentHandler):
             name = wanted_name(document.required(words.name))
         assert words.sha256 is not None
         segments = _announced(document.array(SEGMENT))
-        return UploadPlan(
-            encode(self.address(id)), name, size, document.sha256(words.sha256), segments
-        )
+        sha256 = document.sha256(words.sha256)
+        return UploadPlan(encode(self.address(id)), name, size, sha256, segments, modified)
 
     # -- the end -------------------------------------------------------------------------------
 
@@ -83,27 +83,32 @@ class SegmentsHandler(DocumentHandler):
         uploads, owner, butler = self.services.segments, self.session.account, self.context.butler
         id = document.required(ID)
         expected = self._expected(document)
-        try:
-            begun = await uploads.get(owner, id)
-        except NotFound:
-            raise _unknown() from None
+        modified = document.moment(self.route.words.modified)
+        begun = await self._begun(id)
         self._compare(begun.plan, document)
         new = begun.plan.name is not None
         async with self.visit(self.target, _action(new=new)) as room:
             await self.require(room, folder=new)
-            upload = await butler.begin_upload(room, begun.plan.name, always)
+            upload = await butler.begin_upload(
+                room, begun.plan.name, always, modified=modified or begun.plan.modified
+            )
             try:
-                body = await uploads.open(owner, id, expected)
+                entry = await uploads.finish(owner, id, expected, butler, upload)
             except NotFound:
-                raise _unknown() from None
-            entry = await butler.finish_upload(upload, body, always)
-            await uploads.done(owner, id)
+                # It is the upload that is gone, or the folder.
+                await self._begun(id)
+                raise
             self.note("create" if upload.created else "update", room, self.item(room, entry))
             self.write_json(self.shown(room, entry))
 
+    async def _begun(self, id: str) -> UploadSession:
+        try:
+            return await self.services.segments.get(self.session.account, id)
+        except NotFound:
+            raise InvalidRequest("There is no such upload; it may have expired.") from None
+
     def _expected(self, document: Document) -> Expected:
         words = self.route.words
-        document.moment(words.modified)
         assert words.sha256 is not None
         return Expected(
             document.count(words.size),
@@ -124,9 +129,23 @@ class SegmentsHandler(DocumentHandler):
         if new and name not in {None, plan.name}:
             raise InvalidRequest("The upload was begun with another name.")
 
+    # -- or not at all -------------------------------------------------------------------------
+
+    async def _cancel(self) -> None:
+        """Forget the upload, also if its storage cannot be entered now."""
+        uploads, owner, id = self.services.segments, self.session.account, self.route.id
+        begun = await uploads.get(owner, id)
+        async with AsyncExitStack() as entered:
+            room = None
+            with suppress(WaterButlerError):
+                visit = self.visit(self.address(begun.plan.target), _action_of(begun))
+                room = await entered.enter_async_context(visit)
+            await uploads.cancel(owner, id, room)
+        self.write_json({})
+
 
 class SegmentHandler(GatewayHandler):
-    """One segment of an upload; it is kept aside while it arrives."""
+    """One segment of an upload; it goes where nobody sees it before the upload is finished."""
 
     _incoming: Incoming[Received] | None = None
     _said: Document
@@ -174,15 +193,19 @@ class SegmentHandler(GatewayHandler):
         size, sha256 = self._said.count(SIZE), self._said.sha256(SHA256)
         with self.context.state.working():
             begun = await uploads.get(owner, id)
-            new = begun.plan.name is not None
-            async with self.visit(self.address(begun.plan.target), _action(new=new)):
-                pass
-            ready()
-            return await uploads.put(owner, id, self._number, body, size=size, sha256=sha256)
+            async with self.visit(self.address(begun.plan.target), _action_of(begun)) as room:
+                ready()
+                return await uploads.put(
+                    owner, id, self._number, body, size=size, sha256=sha256, room=room
+                )
 
 
 def _action(*, new: bool) -> Action:
     return Action.CREATE_FILE if new else Action.UPDATE_FILE
+
+
+def _action_of(begun: UploadSession) -> Action:
+    return _action(new=begun.plan.name is not None)
 
 
 def _announced(segments: list[Any]) -> list[Announced]:
@@ -213,7 +236,3 @@ def _shown_segment(id: str, segment: Announced | Received) -> dict[str, JSON]:
         SHA256: segment.sha256,
         SEGMENT_COOKIE: f"{id}.{segment.number}",
     }
-
-
-def _unknown() -> InvalidRequest:
-    return InvalidRequest("There is no such upload; it may have expired.")

@@ -59,7 +59,9 @@ class UploadHandler(BodyHandler, GatewayHandler):
         with self.context.state.working():
             async with self.visit(self.target, action) as room:
                 await self.require(room, folder=new)
-                upload = await butler.begin_upload(room, wanted.name if new else None, always)
+                upload = await butler.begin_upload(
+                    room, wanted.name if new else None, always, modified=wanted.modified
+                )
                 ready()
                 digests = {"sha256": bytes.fromhex(wanted.sha256)} if wanted.sha256 else {}
                 checked = verified(exactly(body, wanted.size), digests)

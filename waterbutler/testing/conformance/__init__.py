@@ -21,6 +21,7 @@ from waterbutler.testing.conformance.folders import Folders, Listing
 from waterbutler.testing.conformance.naming import Naming
 from waterbutler.testing.conformance.parts import Parts
 from waterbutler.testing.conformance.reading import Facts, Ranges, Reading
+from waterbutler.testing.conformance.times import Times
 from waterbutler.testing.conformance.versions import Extras, Versions
 from waterbutler.testing.conformance.writing import Deleting, Writing
 
@@ -39,6 +40,7 @@ class ProviderContract(
     Versions,
     Extras,
     Parts,
+    Times,
     Naming,
     Failing,
     Concurrency,
