@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,10 +71,12 @@ class Assembly:
     http: HttpClient
     host: Host | None
     callbacks: CallbackSink
+    storages: Mapping[str, OpenStorage]
+    """What opens the configured storages that may be changed, by where they are."""
 
     async def sweep(self) -> None:
         """Clean up in all configured storages after processes that did not end well."""
-        for where, use in _writable(self.settings, self.mounts).items():
+        for where, use in self.storages.items():
             try:
                 async with use() as storage:
                     count = await storage.sweep()
@@ -111,8 +113,9 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
     registry = Registry.from_entry_points()
     data = Path(settings.server.data)
     http = HttpClient()
-    sessions = Sessions(session_secret(settings), lifetime=settings.server.session_hours * 3600)
-    accounts, resources = _accounts(settings), list(_resources(settings).values())
+    secret = session_secret(settings)
+    sessions = Sessions(secret, lifetime=settings.server.session_hours * 3600)
+    accounts, resources = _accounts(settings), _resources(settings)
     passes_on = settings.auth.handlers[-1:] != ["static"]
     static = StaticHandler(accounts, resources, sessions, passes_on=passes_on)
     domain = (url or settings.server.url).rstrip("/")
@@ -125,6 +128,7 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
         hooks_secret=settings.auth.osf.hmac_secret,
     )
     mounts = Mounts(shared, metrics)
+    storages = _writable(resources, mounts)
     auth = AuthChain(_handlers(settings, static, http))
     callbacks = CallbackSink(http, Spool(data / "callbacks.db"), settings.auth.osf.hmac_secret)
     callbacks.start()
@@ -136,12 +140,12 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
         metrics=metrics,
         readiness=_readiness(data, host),
         accounts=static if "static" in settings.auth.handlers else None,
-        limits=_limits(settings, metrics),
+        limits=_limits(settings, metrics, secret),
         events=Events((callbacks, *_counting(host))),
-        gateway=_gateway(settings, data, mounts),
+        gateway=_gateway(settings, data, storages),
     )
     server = _server(settings, context, host)
-    return Assembly(settings, context, server, mounts, registry, http, host, callbacks)
+    return Assembly(settings, context, server, mounts, registry, http, host, callbacks, storages)
 
 
 def _host(
@@ -181,7 +185,9 @@ def _server(settings: Settings, context: ServerContext, host: Host | None) -> Se
     return make_server(application, context.options)
 
 
-def _gateway(settings: Settings, data: Path, mounts: Mounts) -> GatewayServices | None:
+def _gateway(
+    settings: Settings, data: Path, storages: Mapping[str, OpenStorage]
+) -> GatewayServices | None:
     """What the storage gateway API needs, where it is switched on."""
     chosen = settings.gateway
     if not chosen.enabled or settings.host.alone:
@@ -191,7 +197,7 @@ def _gateway(settings: Settings, data: Path, mounts: Mounts) -> GatewayServices 
         data / "segments",
         quota=chosen.spool_bytes,
         lifetime=86400,
-        storages=_writable(settings, mounts).values(),
+        storages=storages.values(),
     )
     segments.start()
     return GatewayServices(
@@ -220,7 +226,7 @@ def _options(settings: Settings, domain: str) -> ServerOptions:
     )
 
 
-def _limits(settings: Settings, metrics: Metrics) -> Limits:
+def _limits(settings: Settings, metrics: Metrics, secret: bytes) -> Limits:
     chosen = settings.limits
     policies = {
         name: Policy(Rate(limit.requests, limit.window_seconds), address_only=name == "sign_in")
@@ -231,7 +237,7 @@ def _limits(settings: Settings, metrics: Metrics) -> Limits:
     limiter = Limiter(
         policies,
         Breaker(RedisStore(chosen.redis)) if chosen.store == "redis" else MemoryStore(),
-        secret=session_secret(settings),
+        secret=secret,
         when_down=WhenDown(chosen.when_down),
     )
     return Limits(
@@ -253,11 +259,13 @@ def grant_for(mount: MountConfig) -> Grant:
     )
 
 
-def _writable(settings: Settings, mounts: Mounts) -> dict[str, OpenStorage]:
-    """What opens the configured storages that may be changed, by where they are."""
+def _writable(resources: Sequence[Resource], mounts: Mounts) -> dict[str, OpenStorage]:
+    """See `Assembly.storages`."""
     return {
-        f"{id}/{name}": partial(mounts.use, grant_for(mount), resource=id, name=name)
-        for id, resource in _resources(settings).items()
+        f"{resource.id}/{name}": partial(
+            mounts.use, grant_for(mount), resource=resource.id, name=name
+        )
+        for resource in resources
         for name, mount in resource.mounts.items()
         if not mount.read_only
     }
@@ -297,9 +305,9 @@ def _accounts(settings: Settings) -> list[Account]:
     ]
 
 
-def _resources(settings: Settings) -> dict[str, Resource]:
-    return {
-        id: Resource(
+def _resources(settings: Settings) -> list[Resource]:
+    return [
+        Resource(
             id=id,
             title=resource.title,
             access={who: level == "write" for who, level in resource.access.items()},
@@ -316,7 +324,7 @@ def _resources(settings: Settings) -> dict[str, Resource]:
             },
         )
         for id, resource in settings.resources.items()
-    }
+    ]
 
 
 def _readiness(data: Path, host: Host | None) -> Callable[[], Awaitable[list[str]]]:

@@ -70,14 +70,7 @@ class TreeCopy:
         Raises:
             Taken: The place is not free.
         """
-        declared = self.dest.capabilities
-        if not declared.copy_from or not declared.atomic_copy:
-            return None
-        try:
-            with claiming():
-                return await self.dest.copy_from(self.source, self.at, self.to)
-        except Unsupported:
-            return None
+        return await self._offer() if self.dest.capabilities.atomic_copy else None
 
     async def overlay(self) -> TreeSum:
         """Copy over the folder that is there, then remove from it what the source does not have.
@@ -114,24 +107,26 @@ class TreeCopy:
             raise Corrupted("The source changed while it was copied.", path=str(self.at))
 
     async def _copy_there(self) -> TreeSum | None:
-        """Copy on the storages' side; ``None`` if that cannot be done."""
-        if not self.dest.capabilities.copy_from:
-            return None
+        """Copy on the storages' side and compare; ``None`` if that cannot be done."""
         try:
-            with claiming():
-                await self.dest.copy_from(self.source, self.at, self.to)
-        except Unsupported:
-            return None
+            if await self._offer() is None:
+                return None
+            return await self._compare()
         except Taken:
             raise
         except BaseException as error:
             await discard(self.dest, self.to, error)
             raise
+
+    async def _offer(self) -> Entry | None:
+        """Let the storages copy; ``None`` if they cannot."""
+        if not self.dest.capabilities.copy_from:
+            return None
         try:
-            return await self._compare()
-        except BaseException as error:
-            await discard(self.dest, self.to, error)
-            raise
+            with claiming():
+                return await self.dest.copy_from(self.source, self.at, self.to)
+        except Unsupported:
+            return None
 
     async def _claim(self) -> None:
         """Make the folder, so that its name is taken."""

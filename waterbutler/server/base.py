@@ -149,10 +149,14 @@ class Handler(web.RequestHandler):
         """Answer a preflight; needs no rights."""
         self._read_enough = True
         self.set_status(204)
-        self.set_header("Allow", ", ".join((*self.methods, "OPTIONS")))
-        for name, value in self.context.options.cors.preflight(self.origin).items():
+        for name, value in self.preflight().items():
             self.set_header(name, value)
         await self.finish()
+
+    def preflight(self) -> dict[str, str]:
+        """What answers OPTIONS: the methods, and what pages of other origins may do."""
+        allow = ", ".join((*self.possible(), "OPTIONS"))
+        return {"Allow": allow, **self.context.options.cors.preflight(self.origin)}
 
     async def _refuse(self, error: Exception) -> None:
         """Answer now, or after the body, whichever the client can read."""
@@ -371,10 +375,9 @@ class Handler(web.RequestHandler):
             self._stream.busy = False
         status = self.get_status() if self._headers_written else CLIENT_GONE
         seconds = time.perf_counter() - self._start
-        context = self.context
-        context.state.leave()
-        context.limits.settle(self, status)
-        metrics = context.metrics
+        self.context.state.leave()
+        self.context.limits.settle(self, status)
+        metrics = self.context.metrics
         metrics.active.dec()
         method = self.request.method if self.request.method in self.SUPPORTED_METHODS else "other"
         metrics.request(self.dialect, method, self.action, status, seconds)

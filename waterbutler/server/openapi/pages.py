@@ -21,6 +21,7 @@ from waterbutler.server.openapi.parts import (
 )
 from waterbutler.server.openapi.shared import (
     SECURITY,
+    STORAGE_ERRORS,
     errors,
     own_errors,
     preflight,
@@ -52,8 +53,7 @@ _PAGE = header_refs(*_HEADERS)
 _DOWNLOAD = header_refs(*_HEADERS, *_FILE_HEADERS)
 
 _HOME = (400, 401, 500)
-_STORAGE = (400, 401, 403, 404, 405, 429, 500, 502, 503, 504)
-_CHANGES = (*_STORAGE, 409, 412, 413, 507)
+_CHANGES = (*STORAGE_ERRORS, 409, 412, 413, 507)
 _EACH: list[Object] = [{name: []} for name in SECURITY if name != "cookie"]
 _SIGN_IN: tuple[Object, ...] = (*_EACH, {})
 _FORMS = {"text": "application/x-www-form-urlencoded", "files": "multipart/form-data"}
@@ -123,7 +123,7 @@ def _folder(name: str, *pieces: str) -> Object:
             f"{name}Page",
             "A folder",
             {"200": listing},
-            _STORAGE,
+            STORAGE_ERRORS,
             parameters=(
                 *(("form",) if "folder" in pieces else ()),
                 *("zip", "sort", "pageAfter", "pageSize", "version", "revision"),
@@ -152,7 +152,7 @@ def _file() -> Object:
             "FilePage",
             "A file",
             answers,
-            (*_STORAGE, 412, 416),
+            (*STORAGE_ERRORS, 412, 416),
             parameters=(
                 *("form", "version", "revision", "range", "ifRange", "ifMatch", "ifNoneMatch"),
                 *("ifModifiedSince", "ifUnmodifiedSince", "wantReprDigest"),

@@ -18,6 +18,23 @@ from waterbutler.server.openapi.parts import (
     response,
 )
 
+STORAGE_ERRORS = (400, 401, 403, 404, 405, 429, 500, 502, 503, 504)
+"""What may come whenever a storage is asked."""
+FILE_HEADERS = (
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Length",
+    "Content-Security-Policy",
+    "ETag",
+    "Last-Modified",
+    "Repr-Digest",
+)
+"""What answers with a file carry."""
+CONDITIONS = ("ifMatch", "ifNoneMatch", "ifModifiedSince", "ifUnmodifiedSince")
+WRITE_CONDITIONS = ("ifMatch", "ifNoneMatch", "ifUnmodifiedSince")
+DIGESTS = ("reprDigest", "contentDigest", "contentMd5")
+"""Parameters by their names in the document: of reading, of writing, of uploads."""
+
 _ERRORS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     400: ("InvalidRequest", "The request makes no sense, whatever is stored.", ()),
     401: ("Unauthenticated", "Nobody is signed in, or the token is wrong.", ("WWW-Authenticate",)),

@@ -27,6 +27,11 @@ from waterbutler.server.openapi.schemas import SCHEMAS as V1_SCHEMAS
 from waterbutler.server.openapi.schemas import WORD
 from waterbutler.server.openapi.shared import (
     ANY_SIGN_IN,
+    CONDITIONS,
+    DIGESTS,
+    FILE_HEADERS,
+    STORAGE_ERRORS,
+    WRITE_CONDITIONS,
     own_errors,
     preflight,
     required_header,
@@ -44,20 +49,7 @@ _FILE_PATH = rf"^(/{_NAME})+$"
 _NEW_FOLDER_PATH = rf"^/({_NAME}/)+$"
 _ANY_PATH = rf"^/({_NAME}/)*({_NAME})?$"
 
-_STORAGE = (400, 401, 403, 404, 405, 429, 500, 502, 503, 504)
-_STORED = (*_STORAGE, 409, 411, 413, 507)
-_FILE_HEADERS = (
-    "Accept-Ranges",
-    "Content-Disposition",
-    "Content-Length",
-    "Content-Security-Policy",
-    "ETag",
-    "Last-Modified",
-    "Repr-Digest",
-)
-_CONDITIONS = ("ifMatch", "ifNoneMatch", "ifModifiedSince", "ifUnmodifiedSince")
-_WRITE_CONDITIONS = ("ifMatch", "ifNoneMatch", "ifUnmodifiedSince")
-_DIGESTS = ("reprDigest", "contentDigest", "contentMd5")
+_STORED = (*STORAGE_ERRORS, 409, 411, 413, 507)
 _PLACE = ("nid", "storage")
 
 _DEPRECATED: Object = {
@@ -189,23 +181,23 @@ def _ops() -> Object:
 
 def _download() -> Object:
     ranged = {
-        **header_refs(*_FILE_HEADERS),
+        **header_refs(*FILE_HEADERS),
         **required_header("ETag"),
         **required_header("Content-Range"),
     }
     validators = {**required_header("ETag"), **header_refs("Last-Modified")}
     answers: Object = {
-        "200": _answer("The file.", {ANY_TYPE: ANYTHING}, header_refs(*_FILE_HEADERS)),
+        "200": _answer("The file.", {ANY_TYPE: ANYTHING}, header_refs(*FILE_HEADERS)),
         "206": _answer("The part that was asked for.", {ANY_TYPE: ANYTHING}, ranged),
         "302": _answer("The storage sends the file itself.", None, required_header("Location")),
         "304": _answer("The client has this state of the file already.", None, validators),
     }
     parameters = (
         *("legacyFile", "acceptUrl", "version", "revision", "displayName", "mode"),
-        *("range", "ifRange", *_CONDITIONS, "wantReprDigest"),
+        *("range", "ifRange", *CONDITIONS, "wantReprDigest"),
     )
     return _operation(
-        "getLegacyFile", "Download a file", answers, (*_STORAGE, 412, 416), parameters
+        "getLegacyFile", "Download a file", answers, (*STORAGE_ERRORS, 412, 416), parameters
     )
 
 
@@ -218,7 +210,7 @@ def _upload() -> Object:
         "description": "The content. Any media type is taken; forms are not read.",
         "content": content({"application/octet-stream": BYTES}),
     }
-    parameters = ("legacyFile", *_DIGESTS, *_WRITE_CONDITIONS, "csrfToken")
+    parameters = ("legacyFile", *DIGESTS, *WRITE_CONDITIONS, "csrfToken")
     return _operation(
         "putLegacyFile", "Make or replace a file", answers, (*_STORED, 412), parameters, body
     )
@@ -234,9 +226,9 @@ def _make_folder() -> Object:
 
 def _delete() -> Object:
     answers: Object = {"204": _answer("It is gone.", None)}
-    parameters = ("legacyPath", "confirmRoot", *_WRITE_CONDITIONS, "csrfToken")
+    parameters = ("legacyPath", "confirmRoot", *WRITE_CONDITIONS, "csrfToken")
     return _operation(
-        "deleteLegacyFile", "Delete a file or folder", answers, (*_STORAGE, 412), parameters
+        "deleteLegacyFile", "Delete a file or folder", answers, (*STORAGE_ERRORS, 412), parameters
     )
 
 
@@ -244,14 +236,18 @@ def _data() -> Object:
     answers: Object = {"200": _answer("It.", {JSON_BODY: ref("schemas", "FlatData")})}
     parameters = ("legacyPath", "version", "revision", "mode")
     return _operation(
-        "getLegacyData", "Describe a file, or list a folder", answers, _STORAGE, parameters
+        "getLegacyData", "Describe a file, or list a folder", answers, STORAGE_ERRORS, parameters
     )
 
 
 def _revisions() -> Object:
     answers: Object = {"200": _answer("Newest first.", {JSON_BODY: ref("schemas", "FlatVersions")})}
     return _operation(
-        "getLegacyRevisions", "List the versions of a file", answers, _STORAGE, ("legacyFile",)
+        "getLegacyRevisions",
+        "List the versions of a file",
+        answers,
+        STORAGE_ERRORS,
+        ("legacyFile",),
     )
 
 
@@ -262,7 +258,7 @@ def _zip() -> Object:
         "getLegacyZip",
         "Download a folder, or a single file, as an archive",
         answers,
-        _STORAGE,
+        STORAGE_ERRORS,
         ("legacyPath",),
     )
 

@@ -20,6 +20,11 @@ from waterbutler.server.openapi.parts import (
 from waterbutler.server.openapi.schemas import SCHEMAS
 from waterbutler.server.openapi.shared import (
     ANY_SIGN_IN,
+    CONDITIONS,
+    DIGESTS,
+    FILE_HEADERS,
+    STORAGE_ERRORS,
+    WRITE_CONDITIONS,
     errors,
     own_errors,
     preflight,
@@ -36,23 +41,8 @@ Files and folders of all storages. The last piece of a URL may hold several name
 between them: `folder` and `file` stand for all of them, which templates of OpenAPI cannot say. \
 The trailing slash says which kind is meant, so root, folders and files are described apart."""
 
-_STORAGE = (400, 401, 403, 404, 405, 429, 500, 502, 503, 504)
-"""What may come whenever a storage is asked."""
-_STORED = (*_STORAGE, 411, 413, 507)
+_STORED = (*STORAGE_ERRORS, 411, 413, 507)
 """What may come when something is stored."""
-
-_FILE_HEADERS = (
-    "Accept-Ranges",
-    "Content-Disposition",
-    "Content-Length",
-    "Content-Security-Policy",
-    "ETag",
-    "Last-Modified",
-    "Repr-Digest",
-)
-_CONDITIONS = ("ifMatch", "ifNoneMatch", "ifModifiedSince", "ifUnmodifiedSince")
-_WRITE_CONDITIONS = ("ifMatch", "ifNoneMatch", "ifUnmodifiedSince")
-_DIGESTS = ("reprDigest", "contentDigest", "contentMd5")
 
 
 def part(options: ServerOptions) -> Part:
@@ -81,7 +71,7 @@ def _file() -> Object:
     return {
         "parameters": [ref("parameters", name) for name in ("resource", "provider", "file")],
         "get": _download(),
-        "head": _head("File", "file", ("displayName", *_CONDITIONS), _file_head()),
+        "head": _head("File", "file", ("displayName", *CONDITIONS), _file_head()),
         "put": operation(
             "updateFile",
             "Replace the content of a file",
@@ -90,7 +80,7 @@ def _file() -> Object:
                 "200": _document("The file as it is now.", "FileDocument"),
                 **errors(*_STORED, 412),
             },
-            parameters=("fileKind", *_DIGESTS, *_WRITE_CONDITIONS, "csrfToken", *RELAYED),
+            parameters=("fileKind", *DIGESTS, *WRITE_CONDITIONS, "csrfToken", *RELAYED),
             body=_upload("The new content."),
             security=ANY_SIGN_IN,
         ),
@@ -121,14 +111,14 @@ def _download() -> Object:
         "anyOf": [ref("schemas", "FileDocument"), ref("schemas", "Versions"), {}],
     }
     ranged = {
-        **header_refs(*_FILE_HEADERS),
+        **header_refs(*FILE_HEADERS),
         **required_header("ETag"),
         **required_header("Content-Range"),
     }
     answers: Object = {
         "200": response(
             "The file, its description or its versions. An answer that breaks off is not whole.",
-            header_refs(*_FILE_HEADERS),
+            header_refs(*FILE_HEADERS),
             {JSON_BODY: documents, ANY_TYPE: ANYTHING},
         ),
         "206": response("The part that was asked for.", ranged, {ANY_TYPE: ANYTHING}),
@@ -142,11 +132,11 @@ def _download() -> Object:
         "getFile",
         "Download or describe a file, or list its versions",
         TAG,
-        {**answers, **errors(*_STORAGE, 412, 416)},
+        {**answers, **errors(*STORAGE_ERRORS, 412, 416)},
         parameters=(
             *("meta", "versions", "revisions", "version", "revision"),
             *("displayName", "direct", "mode", "range", "ifRange"),
-            *(*_CONDITIONS, "wantReprDigest", *RELAYED),
+            *(*CONDITIONS, "wantReprDigest", *RELAYED),
         ),
         security=ANY_SIGN_IN,
     )
@@ -163,7 +153,7 @@ def _list(name: str, words: str) -> Object:
                 header_refs("Content-Disposition"),
                 {JSON_BODY: ref("schemas", "Listing"), "application/zip": BYTES},
             ),
-            **errors(*_STORAGE),
+            **errors(*STORAGE_ERRORS),
         },
         parameters=(
             *("zip", "pageSize", "pageAfter", "sort", "version", "revision", "mode"),
@@ -174,7 +164,7 @@ def _list(name: str, words: str) -> Object:
 
 
 def _head(name: str, words: str, further: tuple[str, ...], answers: Object) -> Object:
-    statuses = (*_STORAGE, 412) if name == "File" else _STORAGE
+    statuses = (*STORAGE_ERRORS, 412) if name == "File" else STORAGE_ERRORS
     digest = ("wantReprDigest",) if name == "File" else ()
     return operation(
         f"head{name}",
@@ -195,7 +185,7 @@ def _create(name: str, words: str) -> Object:
             "201": _document("What is new.", "EntityDocument"),
             **errors(*_STORED, 409, 412),
         },
-        parameters=("kind", "name", *_DIGESTS, *_WRITE_CONDITIONS, "csrfToken", *RELAYED),
+        parameters=("kind", "name", *DIGESTS, *WRITE_CONDITIONS, "csrfToken", *RELAYED),
         body=_upload("The content of the new file; a new folder has none."),
         security=ANY_SIGN_IN,
     )
@@ -225,8 +215,8 @@ def _delete(name: str, words: str, *further: str) -> Object:
         f"delete{name}",
         what,
         TAG,
-        {"204": response("It is gone."), **errors(*_STORAGE, 412)},
-        parameters=(*further, *_WRITE_CONDITIONS, "csrfToken", *RELAYED),
+        {"204": response("It is gone."), **errors(*STORAGE_ERRORS, 412)},
+        parameters=(*further, *WRITE_CONDITIONS, "csrfToken", *RELAYED),
         security=ANY_SIGN_IN,
     )
 
@@ -250,7 +240,7 @@ def _metadata_head() -> Object:
 
 def _file_head() -> Object:
     headers = {
-        **header_refs(*_FILE_HEADERS),
+        **header_refs(*FILE_HEADERS),
         **required_header("ETag"),
         **required_header("X-Waterbutler-Metadata"),
     }
