@@ -63,7 +63,7 @@ def run(size_mib: int = 1024, rounds: int = 3, count: int = 1000) -> dict[str, f
     """Seconds of each side, the ratios of their speeds, and the most memory that was used."""
     if shutil.which("nginx") is None:
         raise SystemExit("nginx is missing; on Debian: apt-get install nginx-light")
-    server = seaweedfs()
+    server = seaweedfs("4GiB")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         large = folder / "large.bin"

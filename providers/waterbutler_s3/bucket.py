@@ -63,11 +63,6 @@ class Block:
             return cls(chunks, size, *_digests(chunks, md5, sha256))
         return cls(chunks, size, *await asyncio.to_thread(_digests, chunks, md5, sha256))
 
-    @property
-    def content_md5(self) -> dict[str, str]:
-        """The ``Content-MD5`` header, if that digest was computed."""
-        return {} if self.md5 is None else {"Content-MD5": base64.b64encode(self.md5).decode()}
-
     def stream(self) -> ByteStream:
         """The bytes, for sending them once."""
 
@@ -133,8 +128,20 @@ class Bucket:
 
     @property
     def digests(self) -> frozenset[str]:
-        """What proves that a part arrived; each digest costs time, and one is enough."""
+        """What proves that a body arrived; each digest costs time, and one is enough."""
+        if self.dialect.checksums:
+            return frozenset({"sha256"})
         return self.dialect.digests if self.place.scheme == "http" else frozenset({"md5"})
+
+    def proof(self, block: Block) -> dict[str, str]:
+        """The headers by which the server compares a body with what was sent."""
+        headers = {}
+        if block.md5 is not None:
+            headers["Content-MD5"] = base64.b64encode(block.md5).decode()
+        if block.sha256 is not None and self.dialect.checksums:
+            digest = base64.b64encode(bytes.fromhex(block.sha256))
+            headers["x-amz-checksum-sha256"] = digest.decode()
+        return headers
 
     @property
     def signs_bodies(self) -> bool:

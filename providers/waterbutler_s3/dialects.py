@@ -23,6 +23,8 @@ class Dialect:
         equal_parts: Whether all parts but the last must have the same size.
         digests: What proves over HTTP that a part arrived: ``sha256`` where the server compares the
             body with what was signed, ``md5`` where only its etag tells; both if unknown.
+        checksums: Whether ``x-amz-checksum-sha256`` is compared with every body, also with those of
+            parts of uploads that were begun without naming it. It costs half of an ``md5``.
         unusable: Characters that the server takes for others.
         has_folders: Whether the server has folders of its own: they take names, and stay behind
             when their last file goes.
@@ -36,6 +38,7 @@ class Dialect:
     part_copy: bool = True
     equal_parts: bool = False
     digests: frozenset[str] = frozenset({"md5", "sha256"})
+    checksums: bool = False
     unusable: str = ""
     has_folders: bool = False
 
@@ -60,7 +63,7 @@ DIALECTS: dict[str, Dialect] = {
     "garage": Dialect(region="garage", versions=False),
     "seaweedfs": Dialect(
         conditional=frozenset({"put", "complete", "copy"}),
-        digests=frozenset({"md5"}),
+        checksums=True,
         unusable="\\",
         has_folders=True,
     ),

@@ -89,7 +89,7 @@ class PartsUpload:
         Raises:
             Corrupted: What arrived is not what was sent.
         """
-        headers = block.content_md5
+        headers = self._bucket.proof(block)
         answer = await self._bucket.patiently(lambda: self._put(number, block, headers))
         self._check(number, answer, block.md5)
 

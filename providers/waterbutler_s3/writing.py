@@ -125,7 +125,7 @@ class Writer:
         """Write an object in one request."""
         exclusive = mode is WriteMode.CREATE
         block = await Block.of(chunks, sha256=True)
-        sent = {**headers, **block.content_md5, SHA256: block.sha256 or ""}
+        sent = {**headers, **self._bucket.proof(block), SHA256: block.sha256 or ""}
         if exclusive and await self.claim("put", path, key):
             sent["If-None-Match"] = "*"
         answer = await finished(self._put(path, key, block, sent))
@@ -152,7 +152,7 @@ class Writer:
             AlreadyExists: With ``exclusive``: there is one, and the server can tell.
         """
         block = await Block.of([], sha256=True)
-        headers = {**self._options.headers, **block.content_md5}
+        headers = {**self._options.headers, **self._bucket.proof(block)}
         dialect = self._bucket.dialect
         if exclusive and "put" in dialect.conditional and not dialect.has_folders:
             headers["If-None-Match"] = "*"

@@ -66,7 +66,14 @@ class Alter:
     change: Callable[[bytes], bytes]
 
 
-Effect = Answer | Cut | Lost | Stall | Alter
+@dataclass(frozen=True)
+class AlterBody:
+    """The real server gets the request's body as ``change`` makes it, of the same length."""
+
+    change: Callable[[bytes], bytes]
+
+
+Effect = Answer | Cut | Lost | Stall | Alter | AlterBody
 Rule = Callable[[Request], Effect | None]
 
 
@@ -123,6 +130,8 @@ class Between:
             _reset(writer)
             return
         body = await reader.readexactly(length)
+        if isinstance(effect, AlterBody):
+            body = effect.change(body)
         if isinstance(effect, Stall):
             await asyncio.sleep(3600)
         if isinstance(effect, Answer):

@@ -41,13 +41,19 @@ class S3Server:
         )
 
 
-def seaweedfs() -> S3Server:
-    """SeaweedFS in one process; skips where it is not installed."""
+def seaweedfs(memory: str = "300MiB") -> S3Server:
+    """SeaweedFS in one process; skips where it is not installed.
+
+    Args:
+        memory: How much it tries to get by with. It is slow with little: what is timed needs more.
+    """
     beside = Path(sys.executable).with_name("weed")
     program = str(beside) if beside.exists() else shutil.which("weed")
     if program is None:
         pytest.skip("SeaweedFS is not installed")
-    return S3Server("seaweedfs", str(shared("seaweedfs", lambda f: _seaweedfs(program, f))["url"]))
+    return S3Server(
+        "seaweedfs", str(shared("seaweedfs", lambda f: _seaweedfs(program, f, memory))["url"])
+    )
 
 
 def ceph() -> S3Server:
@@ -57,7 +63,7 @@ def ceph() -> S3Server:
     return S3Server("ceph", str(shared("ceph", _ceph)["url"]))
 
 
-def _seaweedfs(program: str, folder: Path) -> Started:
+def _seaweedfs(program: str, folder: Path, memory: str) -> Started:
     port = free_ports(6)
     data = folder / "data"
     data.mkdir()
@@ -74,7 +80,7 @@ def _seaweedfs(program: str, folder: Path) -> Started:
         AWS_ACCESS_KEY_ID=ACCESS_KEY,
         AWS_SECRET_ACCESS_KEY=SECRET_KEY,
         WEED_S3_SSE_KEK="ab" * 32,
-        GOMEMLIMIT="300MiB",
+        GOMEMLIMIT=memory,
     )
     url = f"http://{local}:{port}"
     wait_until(lambda: _answers(url), guard)

@@ -10,7 +10,7 @@ import botocore.auth
 import pytest
 
 from tests.providers.s3_support import CREDENTIALS, PART, opened
-from tests.servers.between import Alter, Answer, Between, Cut, Lost, Stall, error, times
+from tests.servers.between import Alter, AlterBody, Answer, Between, Cut, Lost, Stall, error, times
 from tests.servers.s3 import SECRET_KEY, S3Server, ceph, seaweedfs
 from waterbutler.core import ROOT, ByteRange, ByteStream, WriteMode
 from waterbutler.core.errors import (
@@ -183,9 +183,21 @@ async def test_a_lost_answer_to_a_creation():
         assert await get(s.storage, FILE) == b"mine"
 
 
+@pytest.mark.parametrize("server", [seaweedfs, ceph])
+async def test_a_part_that_is_altered_on_its_way(server):
+    """The server compares what it got with a digest that came with it, and says so."""
+    wrong = AlterBody(lambda body: b"?" + body[1:])
+    async with setting(server()) as s:
+        s.between.rule = times(1, wrong, "PUT", PART_PUT)
+        with pytest.raises(Corrupted):
+            await put(s.storage, FILE, LARGE)
+        s.clean()
+
+
 async def test_a_part_that_arrives_altered():
+    """Where it is not known that the server compares, its answer is compared."""
     wrong = Alter(lambda raw: re.sub(rb'(?i)(etag: "?)[0-9a-f]{32}', rb"\g<1>" + b"0" * 32, raw))
-    async with setting() as s:
+    async with setting(dialect="other") as s:
         s.between.rule = times(1, wrong, "PUT", PART_PUT)
         with pytest.raises(Corrupted):
             await put(s.storage, FILE, LARGE)
@@ -458,10 +470,10 @@ async def test_all_bodies_are_checked_and_signed():
         sent = s.between.seen("PUT") + s.between.seen("POST", "delete")
         assert len(sent) == 5
         for request in sent:
-            assert "content-md5" in request.headers
-            signed = request.headers["authorization"].partition("signedheaders=")[2]
             # This server does not look whether the body is the one that was signed.
-            assert "content-md5" in signed.partition(",")[0].split(";")
+            assert "x-amz-checksum-sha256" in request.headers
+            signed = request.headers["authorization"].partition("signedheaders=")[2]
+            assert "x-amz-checksum-sha256" in signed.partition(",")[0].split(";")
 
 
 async def test_bodies_are_signed_for_servers_that_look():
