@@ -43,9 +43,10 @@ from waterbutler.limits import (
 from waterbutler.mounts import Mounts
 from waterbutler.plugins import Context, Registry
 from waterbutler.segments import OpenStorage, SegmentUploads
-from waterbutler.server.app import Server, make_application, make_server
+from waterbutler.server.app import make_application, make_server
 from waterbutler.server.context import GatewayServices, ServerContext, ServerOptions
 from waterbutler.server.cors import Cors
+from waterbutler.server.http1 import Server
 from waterbutler.server.limits import Limits
 from waterbutler.server.metrics import Metrics
 from waterbutler.service import Butler

@@ -32,7 +32,9 @@ def configure(level: str, format: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+        if as_text
+        else structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
@@ -41,6 +43,6 @@ def configure(level: str, format: str) -> None:
     logging.getLogger("tornado.access").setLevel(logging.ERROR)
 
 
-def _as_json(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
+def _as_json(_logger: object, _method: str, event: structlog.typing.EventDict) -> bytes:
     """An event as a line of JSON; what JSON does not know is shown as Python does."""
-    return _encode(event).decode()
+    return _encode(event)

@@ -33,6 +33,7 @@ from waterbutler_filesystem.names import known_path, stored_path
 from waterbutler_filesystem.reading import Blocks, Listing, OpenFile, look
 from waterbutler_filesystem.removal import empty_folder, remove_folder
 from waterbutler_filesystem.root import Root
+from waterbutler_filesystem.sending import CAN_SEND, FileToSend
 from waterbutler_filesystem.temporary import Temporary
 from waterbutler_filesystem.threads import Stop, finish, run
 from waterbutler_filesystem.transfer import Place, Transfer
@@ -120,7 +121,8 @@ class FilesystemProvider(Provider):
         self._refuse_version(version)
         file = await self._look(path, lambda: OpenFile(self._root, path, range))
         blocks = Blocks(file, lambda call: self._look(path, call))
-        return Content(ByteStream(blocks, size=file.size), file.entry, file.span)
+        body = ByteStream(blocks, size=file.size, file=FileToSend(file) if CAN_SEND else None)
+        return Content(body, file.entry, file.span)
 
     async def free_space(self) -> int | None:
         """See `Provider.free_space`; what the system lets this process use."""

@@ -22,7 +22,7 @@ BLOCK = 1 << 20
 """How many bytes to read at once: smaller blocks spend their time on changing threads, larger ones
 on fetching new memory from the system."""
 FIRST_BLOCK = 1 << 18
-"""How many bytes of a larger file to read while opening it; some readers stop soon."""
+"""Files up to this size are read while they are opened."""
 SMALLEST_BLOCK = 1 << 16
 BUDGET = 1 << 24
 """How many bytes the blocks of all open files have together: with many readers, who are slow then
@@ -64,7 +64,7 @@ _readers = _Readers()
 
 
 class OpenFile(Handle):
-    """A file that is being read. Opening it reads the first block; small files end with that.
+    """A file that is being read. Opening it reads small files to their end.
 
     Attributes:
         entry: What the file is.
@@ -106,7 +106,28 @@ class OpenFile(Handle):
         self._offset = 0 if self.span is None else self.span.start
         self._stop = self._info.st_size if self.span is None else self.span.stop
         self.size = self._stop - self._offset
-        self.first = self._read(BLOCK if self.size <= BLOCK else FIRST_BLOCK)
+        # A larger file may be sent by the system, and then nothing of it need be read.
+        self.ended = False
+        self.first = b"" if self.size > FIRST_BLOCK else self._read(FIRST_BLOCK)
+
+    @property
+    def left(self) -> int:
+        """How many bytes were not read yet."""
+        return self._stop - self._offset
+
+    def send(self, to: int, count: int) -> int:
+        """Have the system send the next bytes, up to ``count``, to a socket.
+
+        Raises:
+            BlockingIOError: The socket takes none now.
+            Corrupted: The file has become shorter.
+        """
+        with self:
+            sent = os.sendfile(to, self._fd, self._offset, count)
+            self._offset += sent
+            if not sent:
+                self._check_unchanged()
+            return sent
 
     def _read(self, size: int) -> bytes:
         size = min(_readers.block(size), self._stop - self._offset)

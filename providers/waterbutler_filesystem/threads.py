@@ -2,6 +2,10 @@
 
 They are not the event loop's own, so that a slow disk holds up nothing else, and they are bounded,
 so that many requests wait in line and not in the memory of many threads.
+
+Most calls take a few microseconds, less than `concurrent.futures` takes to hand them over. So
+they are handed over by a queue and nothing else, and what is done is handed back in batches: one
+wake-up of the event loop for everything that is done when it wakes.
 """
 
 from __future__ import annotations
@@ -9,9 +13,12 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Generic, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 from waterbutler.core.waiting import outwait
 
@@ -22,6 +29,70 @@ COUNT = 32
 """How many calls may be inside the operating system at a time."""
 
 
+class _Delivery:
+    """Brings what threads have done back to an event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._wake = loop.call_soon_threadsafe
+        self._done: deque[Callable[[], None]] = deque()
+        self._called = False
+
+    def bring(self, outcome: Callable[[], None]) -> None:
+        """Called by threads: ``outcome`` will run in the event loop."""
+        self._done.append(outcome)
+        if self._called:
+            return
+        self._called = True
+        try:
+            self._wake(self._run)
+        except RuntimeError:
+            # The event loop is closed and nobody waits any more.
+            self._done.clear()
+
+    def _run(self) -> None:
+        # First: what is added from now on calls again.
+        self._called = False
+        while self._done:
+            self._done.popleft()()
+
+
+class _Call(Generic[T]):
+    """A call that is handed over to a thread."""
+
+    __slots__ = ("_call", "_claim", "_delivery", "done")
+
+    def __init__(
+        self, call: Callable[[], T], loop: asyncio.AbstractEventLoop, delivery: _Delivery
+    ) -> None:
+        self._call = call
+        self._claim = threading.Lock()
+        self._delivery = delivery
+        self.done: asyncio.Future[T] = loop.create_future()
+
+    def run(self) -> None:
+        """Do it, unless it was cancelled before."""
+        if not self._claim.acquire(blocking=False):
+            return
+        try:
+            result = self._call()
+        except BaseException as error:  # noqa: BLE001 - whoever waits for it gets it
+            self._delivery.bring(partial(self._fail, error))
+        else:
+            self._delivery.bring(partial(self._succeed, result))
+
+    def cancel(self) -> bool:
+        """Whether it will not be done: no thread had begun with it."""
+        return self._claim.acquire(blocking=False)
+
+    def _succeed(self, result: T) -> None:
+        if not self.done.done():
+            self.done.set_result(result)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
 class _Pool:
     """Threads that are started when needed, anew after a fork."""
 
@@ -30,7 +101,39 @@ class _Pool:
         os.register_at_fork(after_in_child=self.renew)
 
     def renew(self) -> None:
-        self.executor = ThreadPoolExecutor(COUNT, thread_name_prefix="filesystem")
+        self._waiting: SimpleQueue[_Call[Any]] = SimpleQueue()
+        self._deliveries: WeakKeyDictionary[asyncio.AbstractEventLoop, _Delivery] = (
+            WeakKeyDictionary()
+        )
+        # One item for each thread that waits: adding and removing cannot be torn apart.
+        self._idle: deque[None] = deque()
+        self._started = 0
+
+    def submit(self, call: Callable[[], T]) -> _Call[T]:
+        """Hand a call over to a thread."""
+        loop = asyncio.get_running_loop()
+        delivery = self._deliveries.get(loop)
+        if delivery is None:
+            delivery = self._deliveries[loop] = _Delivery(loop)
+        work = _Call(call, loop, delivery)
+        self._waiting.put(work)
+        if len(self._idle) < self._waiting.qsize() and self._started < COUNT:
+            self._started += 1
+            name = f"filesystem-{self._started}"
+            threading.Thread(
+                target=self._work, args=(self._waiting,), name=name, daemon=True
+            ).start()
+        return work
+
+    def _work(self, waiting: SimpleQueue[_Call[Any]]) -> None:
+        idle = self._idle
+        while True:
+            idle.append(None)
+            work = waiting.get()
+            idle.pop()
+            work.run()
+            # What it holds may be large.
+            del work
 
 
 _pool = _Pool()
@@ -54,7 +157,13 @@ async def run(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
     When the waiting task is cancelled it goes on at once; what the call returns is dropped.
     """
-    return await asyncio.wrap_future(_pool.executor.submit(call, *args, **kwargs))
+    work = _pool.submit(partial(call, *args, **kwargs))
+    try:
+        return await work.done
+    finally:
+        work.cancel()
+        # A result that nobody takes any more, such as an open file, goes at once.
+        del work
 
 
 async def finish(stop: Stop, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -63,15 +172,16 @@ async def finish(stop: Stop, call: Callable[P, T], *args: P.args, **kwargs: P.kw
     When the waiting task is cancelled, ``stop`` is set, and the cancellation goes on when the call
     has ended: nothing changes behind the back of a task that is over.
     """
-    work = _pool.executor.submit(call, *args, **kwargs)
-    done = asyncio.wrap_future(work)
+    work = _pool.submit(partial(call, *args, **kwargs))
     try:
-        return await asyncio.shield(done)
+        return await asyncio.shield(work.done)
     except asyncio.CancelledError:
         if not work.cancel():
             stop.set()
-            await outwait(done)
+            await outwait(work.done)
         raise
+    finally:
+        del work
 
 
 class Handle:

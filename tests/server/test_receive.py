@@ -607,10 +607,10 @@ async def test_a_storage_that_thinks_is_not_a_client_that_stands_still(server, i
 
 async def test_a_client_that_goes_on_sending_for_ever(server, monkeypatch):
     """After its last answer it is listened to for a while only."""
-    monkeypatch.setattr("waterbutler.server.connection.LINGER_SECONDS", 0.1)
+    monkeypatch.setattr("waterbutler.server.http1.connection.LINGER_SECONDS", 0.1)
     connection = await server.connect()
-    await connection.start("FOO", "/", {"Content-Length": str(LARGE)})
-    assert (await connection.receive()).status == 405
+    await connection.start("PUT", "/", {"Content-Length": "1, 2"})
+    assert (await connection.receive()).status == 400
     with pytest.raises(ConnectionError):
         await send_until_it_breaks(connection, b"x")
     connection.reset()
@@ -618,7 +618,7 @@ async def test_a_client_that_goes_on_sending_for_ever(server, monkeypatch):
 
 async def test_a_client_that_does_not_hang_up(server, monkeypatch):
     """After its last answer its silence is not waited out."""
-    monkeypatch.setattr("waterbutler.server.connection.SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr("waterbutler.server.http1.connection.SILENCE_SECONDS", 0.05)
     connection = await server.connect()
     await connection.send(b"nonsense\r\n\r\n")
     assert (await connection.receive()).status == 400

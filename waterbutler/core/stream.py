@@ -16,6 +16,20 @@ class Sink(Protocol):
         """Take the next chunk."""
 
 
+class FileSource(Protocol):
+    """Bytes that lie in a file of this machine, so that the system can send them by itself."""
+
+    @property
+    def sendable(self) -> int:
+        """How many bytes from here on can be sent; what is left afterwards must be read."""
+
+    async def send(self, fd: int) -> int:
+        """Send the next bytes to a socket that does not block; 0 means that it takes none now.
+
+        Ends only when ``fd`` is not used any more, also when it is cancelled.
+        """
+
+
 class ByteStream:
     """An asynchronous iterator of chunks that knows its size and refuses to lie about it.
 
@@ -28,9 +42,13 @@ class ByteStream:
         size: How many bytes will come, if known.
         close: Called once by `aclose`, after ``chunks`` was closed if it can be.
         replay: Makes the same stream anew, where the source can be opened again.
+        file: Sends the bytes without bringing them here, where they lie in a file.
     """
 
-    __slots__ = ("_chunks", "_close", "_closed", "_sinks", "replay", "sent", "size", "started")
+    __slots__ = (
+        *("_chunks", "_close", "_closed", "_file", "_hooks", "_sinks"),
+        *("replay", "sent", "size", "started"),
+    )
 
     def __init__(
         self,
@@ -39,11 +57,14 @@ class ByteStream:
         size: int | None = None,
         close: Callable[[], Awaitable[None]] | None = None,
         replay: Callable[[], ByteStream] | None = None,
+        file: FileSource | None = None,
     ) -> None:
         self._chunks = chunks
         self._close = close
         self._closed = False
         self._sinks: tuple[Sink, ...] = ()
+        self._hooks: tuple[Callable[[], None], ...] = ()
+        self._file = file
         self.size = size
         self.sent = 0
         self.started = False
@@ -63,6 +84,28 @@ class ByteStream:
         """This stream, showing each chunk to ``sinks`` before it is handed out."""
         self._sinks += sinks
         return self
+
+    def closing(self, hook: Callable[[], None]) -> ByteStream:
+        """This stream, calling ``hook`` once when it is closed."""
+        self._hooks += (hook,)
+        return self
+
+    @property
+    def sendable(self) -> int:
+        """How many of the next bytes `send_to` can send; 0 where they must be read."""
+        return self._file.sendable if self._file is not None and not self._sinks else 0
+
+    async def send_to(self, fd: int) -> int:
+        """Send some of the next bytes to a socket that does not block, without reading them.
+
+        Returns:
+            How many; 0 if the socket takes none now.
+        """
+        assert self._file is not None
+        self.started = True
+        count = await self._file.send(fd)
+        self.sent += count
+        return count
 
     def __aiter__(self) -> ByteStream:
         return self
@@ -111,6 +154,8 @@ class ByteStream:
             if aclose is not None:
                 await aclose()
         finally:
+            for hook in self._hooks:
+                hook()
             if self._close is not None:
                 await self._close()
 

@@ -57,13 +57,8 @@ class Observed(Layer):
         call = self.inner.read(path, range=range, version=version)
         content = await self._timed("read", call)
         body = content.body
-
-        async def close() -> None:
-            await body.aclose()
-            self._observer.transferred(self.info, "read", body.sent)
-
-        counted = ByteStream(body, size=body.size, close=close, replay=body.replay)
-        return Content(counted, content.entry, content.span)
+        body.closing(lambda: self._observer.transferred(self.info, "read", body.sent))
+        return content
 
     async def write(
         self,

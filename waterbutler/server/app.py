@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from typing import Any
-from weakref import WeakSet
 
-from tornado import httpserver, httputil, iostream, routing, web
+from tornado import httputil, routing
 
 from waterbutler.core.errors import NotFound
 from waterbutler.server.base import Handler
-from waterbutler.server.connection import Stream, end_farewells
 from waterbutler.server.context import ServerContext, ServerOptions
 from waterbutler.server.gateway.routes import gateway_rules
 from waterbutler.server.health import MetricsHandler, ReadyHandler, StatusHandler
+from waterbutler.server.http1 import Connection, ConnectionOptions, Request, Server
 from waterbutler.server.openapi import OpenApiHandler
 from waterbutler.server.v0.handlers import ROUTES as V0
 from waterbutler.server.v1.change import DeleteHandler, TransferHandler
@@ -22,10 +20,6 @@ from waterbutler.server.v1.commands import PREFIX as V1
 from waterbutler.server.v1.read import ReadHandler
 from waterbutler.server.v1.upload import UploadHandler
 from waterbutler.server.web.routes import page_rules
-
-CHUNK = 1 << 16
-"""How many bytes are taken from a connection at a time."""
-MAX_HEADER = 1 << 16
 
 
 class On(routing.Matcher):
@@ -66,9 +60,32 @@ class NoSuchUrl(Handler):
         raise NotFound("There is nothing at this URL.")
 
 
+class Application:
+    """Finds what answers a request.
+
+    Args:
+        rules: Which requests are answered by which handlers; the first that matches counts.
+        context: What handlers are given.
+    """
+
+    def __init__(self, rules: Sequence[routing.Rule], context: ServerContext) -> None:
+        self.rules = tuple(rules)
+        """The rules, in their order."""
+        self._rules = [(rule.matcher.match, rule.target, rule.target_kwargs) for rule in rules]
+        self._context = context
+
+    def __call__(self, request: Request, connection: Connection) -> Handler:
+        """What answers a request that came by a connection."""
+        for matches, target, given in self._rules:
+            if matches(request) is not None:
+                handler: Handler = target(request, connection, **given)
+                return handler
+        return NoSuchUrl(request, connection, self._context)
+
+
 def make_application(
     context: ServerContext, extra: Iterable[routing.Rule] = (), *, alone: bool = False
-) -> web.Application:
+) -> Application:
     """The application with all its routes.
 
     Args:
@@ -98,54 +115,15 @@ def make_application(
             *gateway_rules(context),
             *page_rules(context),
         ]
-    return web.Application(
-        rules,
-        default_handler_class=NoSuchUrl,
-        default_handler_args=given,
-        log_function=_logged_elsewhere,
-    )
+    return Application(rules, context)
 
 
-class Server(httpserver.HTTPServer):
-    """An HTTP server that explains itself also where no handler was reached."""
-
-    def handle_stream(self, stream: iostream.IOStream, address: tuple[Any, ...]) -> None:
-        """See `tornado.tcpserver.TCPServer.handle_stream`."""
-        own = Stream(
-            stream.socket,
-            max_buffer_size=stream.max_buffer_size,
-            read_chunk_size=stream.read_chunk_size,
-        )
-        self._streams.add(own)
-        super().handle_stream(own, address)
-
-    async def close_all_connections(self) -> None:
-        """Close what is open; an answer that is not complete is seen to be broken off."""
-        for stream in list(self._streams):
-            if stream.busy:
-                stream.abort()
-        await super().close_all_connections()
-        await end_farewells()
-
-    @cached_property
-    def _streams(self) -> WeakSet[Stream]:
-        return WeakSet()
-
-
-def make_server(application: web.Application, options: ServerOptions) -> Server:
+def make_server(application: Application, options: ServerOptions) -> Server:
     """The server for an application.
 
     Bodies have no limit here: handlers have limits of their own and say so in their answers.
     """
     return Server(
         application,
-        xheaders=options.trust_proxy,
-        chunk_size=CHUNK,
-        max_header_size=MAX_HEADER,
-        max_body_size=1 << 62,
-        idle_connection_timeout=options.idle_seconds,
+        ConnectionOptions(idle_seconds=options.idle_seconds, trust_proxy=options.trust_proxy),
     )
-
-
-def _logged_elsewhere(handler: web.RequestHandler) -> None:
-    """Handlers log their own requests."""

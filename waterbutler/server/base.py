@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import re
 import time
 import uuid
@@ -12,15 +10,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 import structlog
-from tornado import httputil, iostream, web
 
 from waterbutler.core import ANONYMOUS, JSON, Identity, User
-from waterbutler.core.errors import InvalidRequest, WaterButlerError
-from waterbutler.server.connection import Stream
+from waterbutler.core.errors import WaterButlerError
 from waterbutler.server.context import ServerContext
 from waterbutler.server.errors import MethodNotAllowed, body_of, headers_of, message_of, status_of
+from waterbutler.server.http1 import Connection, ConnectionLost, Malformed, Request
 from waterbutler.server.limits import Counted
 from waterbutler.server.patience import Patience
+from waterbutler.server.reply import Reply
 
 SERVER = "WaterButler"
 JSON_TYPE = "application/json; charset=UTF-8"
@@ -39,8 +37,7 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.request")
 
 
-@web.stream_request_body
-class Handler(web.RequestHandler):
+class Handler(Reply):
     """Base of all handlers.
 
     A subclass implements `begin`, which runs when the headers are there, `receive` for chunks of
@@ -58,35 +55,26 @@ class Handler(web.RequestHandler):
     limit: ClassVar[str] = ""
     """The limit that requests count for, where it is not the dialect's own."""
 
-    context: ServerContext
-    counted: Counted | None = None
-
-    def __init__(
-        self,
-        application: web.Application,
-        request: httputil.HTTPServerRequest,
-        context: ServerContext,
-    ) -> None:
-        # Before Tornado's own set-up, which asks for the default headers.
+    def __init__(self, request: Request, connection: Connection, context: ServerContext) -> None:
         self.context = context
-        super().__init__(application, request)
+        self.counted: Counted | None = None
         self.action = "none"
         self.user: User = ANONYMOUS
         self.storage = ""
         self.told: dict[str, str] = {}
         self.sent = 0
         self.received = 0
+        self.request_id = str(uuid.uuid4())
+        """The id of this request, in its answer and in the log."""
         self._start = time.perf_counter()
         self._refusal: BaseException | None = None
         self._answered = False
         self._failure = ""
         self._left = False
-        self._read_enough = False
         self.patience = Patience(self._give_up_on_client)
+        super().__init__(request, connection)
         context.state.enter()
         context.metrics.active.inc()
-        if self._stream is not None:
-            self._stream.busy, self._stream.answered = True, False
 
     # -- life of a request ---------------------------------------------------------------------
 
@@ -103,7 +91,23 @@ class Handler(web.RequestHandler):
     def refused(self) -> None:
         """The rest of the body will be thrown away; let go of what waits for it."""
 
-    async def prepare(self) -> None:
+    async def run(self) -> None:
+        """See `waterbutler.server.http1.connection.Exchange.run`."""
+        try:
+            await self._prepare()
+            if not self.connection.has_read_all:
+                await self._take_body()
+            if not self._finished:
+                await self._respond()
+        except ConnectionLost:
+            # What `begin` made after the client had left was not told yet.
+            self.on_connection_close()
+        except Malformed:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
+            self._fail(error)
+
+    async def _prepare(self) -> None:
         """Run `begin`, and remember a refusal where the client is still sending."""
         if self.request.method == "OPTIONS":
             return
@@ -114,44 +118,44 @@ class Handler(web.RequestHandler):
             await self.begin()
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
             await self._refuse(error)
-        if self.declared_body and not self._finished:
-            self.patience.start()
 
-    async def data_received(self, chunk: bytes) -> None:
-        """Hand a chunk to `receive`, or throw it away after a refusal."""
-        self.received += len(chunk)
-        if self._refusal is None:
-            self.patience.ours()
-            try:
-                await self.receive(chunk)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
-                await self._refuse(error)
-        elif self._answered and self.received > self.context.options.drain_limit:
-            self._read_enough = True
-            self.finish()
-        self.patience.theirs()
-
-    async def _respond(self, *_args: str) -> None:
-        self._read_enough = True
+    async def _take_body(self) -> None:
+        """Hand each chunk to `receive`, or throw it away after a refusal."""
+        self.patience.start()
+        while chunk := await self.connection.next_body():
+            self.received += len(chunk)
+            if self._refusal is None:
+                self.patience.ours()
+                try:
+                    await self.receive(chunk)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
+                    await self._refuse(error)
+            elif self._answered and self.received > self.context.options.drain_limit:
+                self.finish()
+                self.connection.abort()
+                return
+            self.patience.theirs()
         self.patience.ours()
+
+    async def _respond(self) -> None:
         if self._answered:
-            await self.finish()
-            self.close()
-            return
-        if self._refusal is not None:
+            self.finish()
+        elif self._refusal is not None:
             raise self._refusal
-        with self.context.state.working():
-            await self.serve()
+        elif self.request.method == "OPTIONS":
+            self._answer_options()
+        else:
+            with self.context.state.working():
+                await self.serve()
+            if not self._finished:
+                self.finish()
 
-    get = head = put = post = delete = patch = _respond
-
-    async def options(self, *_args: str) -> None:
+    def _answer_options(self) -> None:
         """Answer a preflight; needs no rights."""
-        self._read_enough = True
         self.set_status(204)
         for name, value in self.preflight().items():
             self.set_header(name, value)
-        await self.finish()
+        self.finish()
 
     def preflight(self) -> dict[str, str]:
         """What answers OPTIONS: the methods, and what pages of other origins may do."""
@@ -160,31 +164,21 @@ class Handler(web.RequestHandler):
 
     async def _refuse(self, error: Exception) -> None:
         """Answer now, or after the body, whichever the client can read."""
-        expects = self.request.headers.get("Expect", "").lower() == "100-continue"
-        if not self.declared_body or (expects and self.received == 0):
+        if self.connection.has_read_all and not self.received:
+            raise error
+        if self.request.expects_continue and not self.received:
             raise error
         self._refusal = error
         self.refused()
         text = self.request.headers.get("Content-Length", "")
-        if _LENGTH.fullmatch(text) and int(text) <= _SMALL_BODY:
+        if self.connection.has_read_all or (text and int(text) <= _SMALL_BODY):
             return
         self._answered = True
-        if self._stream is not None:
-            self._stream.answered = True
         self._write_failure(error)
-        self.set_header("Connection", "close")
-        self.set_header("Content-Length", sum(map(len, self._write_buffer)))
-        with contextlib.suppress(iostream.StreamClosedError):
-            await self.flush()
+        self.set_header("Content-Length", sum(map(len, self._buffer)))
+        await self.flush()
 
     # -- about the request ---------------------------------------------------------------------
-
-    @property
-    def request_id(self) -> str:
-        """The id of this request, in its answer and in the log."""
-        if not hasattr(self, "_request_id"):
-            self._request_id = str(uuid.uuid4())
-        return self._request_id
 
     @property
     def logged_path(self) -> str:
@@ -203,23 +197,22 @@ class Handler(web.RequestHandler):
 
     @property
     def declared_size(self) -> int | None:
-        """The promised size of the body.
-
-        Raises:
-            InvalidRequest: It is not a number.
-        """
+        """The promised size of the body."""
         text = self.request.headers.get("Content-Length")
-        if text is None:
-            return None
-        if _LENGTH.fullmatch(text) is None:
-            raise InvalidRequest("The Content-Length is not a number, or too large.")
-        return int(text)
+        return None if text is None else int(text)
 
     @property
     def declared_body(self) -> bool:
         """Whether the request has a body that is not empty, as far as its headers say."""
         headers = self.request.headers
         return "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0"
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of the request."""
+        if "Cookie" not in self.request.headers:
+            return {}
+        return {name: morsel.value for name, morsel in self.request.cookies.items()}
 
     @property
     def own_origin(self) -> bool:
@@ -245,9 +238,7 @@ class Handler(web.RequestHandler):
         site = headers.get("Sec-Fetch-Site")
         return Identity(
             authorization=headers.get("Authorization"),
-            cookies={name: morsel.value for name, morsel in self.cookies.items()}
-            if trusted
-            else {},
+            cookies=self.cookies if trusted else {},
             cookie=cookie,
             view_only=view_only,
             same_origin=self.own_origin and site in {None, "same-origin"},
@@ -267,15 +258,9 @@ class Handler(web.RequestHandler):
         self.set_header("X-Waterbutler-Request-Id", self.request_id)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
-        if self.context.state.stopping:
-            self.set_header("Connection", "close")
         limits = self.counted.headers if self.counted else {}
         for name, value in {**self.context.options.cors.headers(self.origin), **limits}.items():
             self.set_header(name, value)
-
-    def compute_etag(self) -> str | None:
-        """No tags made up from bodies: handlers set the real one."""
-        return None
 
     def write_json(self, document: JSON | dict[str, Any], status: int = 200) -> None:
         """Answer with a JSON document."""
@@ -293,35 +278,13 @@ class Handler(web.RequestHandler):
         """Write the body of an error; dialects with another shape override this."""
         self.write_json(body_of(error, status, message), status)
 
-    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> asyncio.Future[None]:
-        """See `tornado.web.RequestHandler.finish`."""
-        stream, stopping = self._stream, self.context.state.stopping
-        if stream is None:
-            return super().finish(chunk)
-        stream.lingers = stopping or (self.declared_body and not self._read_enough)
-        if stopping and not self._headers_written:
-            self.set_header("Connection", "close")
-        written = super().finish(chunk)
-        if stopping:
-            written.add_done_callback(lambda _: stream.close())
-        return written
-
     def abort(self) -> None:
         """Break the connection, so that nobody takes a cut answer for a whole one."""
-        if self._stream is not None:
-            self._stream.abort()
+        self.connection.abort()
         self._leave()
 
-    def close(self) -> None:
-        """Close the connection after what was written."""
-        if self._stream is not None:
-            self._stream.close()
-        self._leave()
-
-    @property
-    def _stream(self) -> Stream | None:
-        stream = getattr(self.request.connection, "stream", None)
-        return stream if isinstance(stream, Stream) else None
+    def _is_last(self) -> bool:
+        return super()._is_last() or self.context.state.stopping
 
     def _give_up_on_client(self) -> None:
         self._failure = "ClientIdle"
@@ -339,26 +302,21 @@ class Handler(web.RequestHandler):
             self.set_header("Allow", ", ".join((*self.possible(), "OPTIONS")))
         self.write_failure(status, message_of(error, status), error)
 
-    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:  # noqa: ANN401 - Tornado's
+    def _fail(self, error: BaseException) -> None:
         """Answer with an error, or break the connection if the answer has begun."""
-        info = kwargs.get("exc_info")
-        error: BaseException = info[1] if info else web.HTTPError(status_code)
-        if self._headers_written or self._finished or self._left:
-            self._failure = self._failure or type(error).__name__
-            if not self._left and not isinstance(error, iostream.StreamClosedError):
-                _log.warning("answer cut", request_id=self.request_id, reason=self._failure)
-            self.abort()
+        if not (self._head_sent or self._finished or self._left):
+            self._write_failure(error)
+            self.finish()
             return
-        self._write_failure(error)
-        self.finish()
-
-    def log_exception(self, *_args: object) -> None:
-        """Errors are logged where they are answered."""
+        self._failure = self._failure or type(error).__name__
+        if not self._left:
+            _log.warning("answer cut", request_id=self.request_id, reason=self._failure)
+        self.abort()
 
     def on_connection_close(self) -> None:
         """The client went away before the answer was complete."""
-        super().on_connection_close()
         self._failure = self._failure or "ClientGone"
+        self.received += self.connection.unread
         self._leave()
 
     def on_finish(self) -> None:
@@ -371,9 +329,7 @@ class Handler(web.RequestHandler):
             return
         self._left = True
         self.patience.stop()
-        if self._stream is not None:
-            self._stream.busy = False
-        status = self.get_status() if self._headers_written else CLIENT_GONE
+        status = self.get_status() if self._head_sent else CLIENT_GONE
         seconds = time.perf_counter() - self._start
         self.context.state.leave()
         self.context.limits.settle(self, status)

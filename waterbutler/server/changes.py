@@ -139,4 +139,4 @@ class RemovingHandler(RoomHandler):
             await butler.delete(room, self.condition(renderer))
             self.note("delete", room, renderer.item(room.path))
         self.set_status(204)
-        await self.finish()
+        self.finish()

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from http.client import responses
-
-from tornado import httputil, web
 
 from waterbutler.core import JSON, errors
 
@@ -66,10 +63,6 @@ def status_of(error: BaseException) -> int:
         return 405
     if isinstance(error, errors.Relayed):
         return error.status
-    if isinstance(error, web.HTTPError):
-        return error.status_code
-    if isinstance(error, httputil.HTTPInputError):
-        return 400
     for kind in type(error).__mro__:
         if kind in STATUS:
             return STATUS[kind]
@@ -80,9 +73,6 @@ def message_of(error: BaseException, status: int) -> str:
     """What the client may read: never the text of an unexpected error."""
     if isinstance(error, errors.WaterButlerError):
         return error.message
-    if isinstance(error, web.HTTPError):
-        reason = error.reason or responses.get(status, "Unknown")
-        return error.log_message or f"{reason}."
     return "Internal Server Error" if status == 500 else "The request failed."
 
 

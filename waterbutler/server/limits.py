@@ -19,11 +19,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from tornado import httputil
 from tornado.netutil import is_valid_ip
 
 from waterbutler.limits import Limiter, LimitsUnavailable, Shown, Ticket, Verdict
 from waterbutler.server.errors import TooManyRequests
+from waterbutler.server.http1 import Request
 from waterbutler.server.metrics import Metrics
 
 HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
@@ -49,7 +49,7 @@ class Counted:
 class Limited(Protocol):
     """A handler, as far as limits see it."""
 
-    request: httputil.HTTPServerRequest
+    request: Request
     counted: Counted | None
 
     @property
@@ -145,7 +145,7 @@ def _headers(verdict: Verdict) -> dict[str, str]:
     return dict(zip(HEADERS, map(str, values), strict=True))
 
 
-def address_of(request: httputil.HTTPServerRequest, *, behind_proxy: bool) -> str:
+def address_of(request: Request, *, behind_proxy: bool) -> str:
     """Where a request comes from.
 
     Behind a proxy that is the last address of ``X-Forwarded-For``, the one that the proxy itself
@@ -159,7 +159,7 @@ def address_of(request: httputil.HTTPServerRequest, *, behind_proxy: bool) -> st
     return request.remote_ip or ""
 
 
-def shown_by(request: httputil.HTTPServerRequest, cookies: Sequence[str]) -> Shown | None:
+def shown_by(request: Request, cookies: Sequence[str]) -> Shown | None:
     """What a request shows to say who it is from, as far as limits go.
 
     The ``Authorization`` header; or else the ``cookie`` parameter; or else the first of ``cookies``

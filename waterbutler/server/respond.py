@@ -34,17 +34,28 @@ class StreamHandler(Handler):
         Nothing is sent before the first chunk is there: an error until then is an error answer,
         an error afterwards breaks the connection.
         """
+        if body.sendable and "Content-Length" in self._headers:
+            await self._send_file(body)
         chunk = await anext(body, b"")
         self.patience.start()
-        ends_with_connection = self._ends_with_connection()
         while chunk:
             await self.send_chunk(chunk)
             # Many slow clients at once: hold one chunk for each and not two.
             chunk = b""
             chunk = await anext(body, b"")
-        await self.finish()
-        if ends_with_connection:
-            self.close()
+        self.finish()
+
+    async def _send_file(self, body: ByteStream) -> None:
+        """Have the system send what it can; an end is left over, so the answer is not complete."""
+        self.patience.start()
+        await self.flush()
+        self.patience.ours()
+        before = body.sent
+        try:
+            await self.connection.send_file(body, self.patience.theirs)
+        finally:
+            self.patience.ours()
+            self.sent += body.sent - before
 
     async def send_chunk(self, chunk: bytes) -> None:
         """Send a chunk and wait until the client has taken most of what came before."""
@@ -53,18 +64,6 @@ class StreamHandler(Handler):
         await self.flush()
         self.patience.ours()
         self.sent += len(chunk)
-
-    def _ends_with_connection(self) -> bool:
-        """Whether only the end of the connection can mark the end of the answer.
-
-        HTTP/1.0 knows no chunks. Tornado would keep the connection if the client asked for it, and
-        the client would wait for ever.
-        """
-        if self.request.version != "HTTP/1.0" or "Content-Length" in self._headers:
-            return False
-        self.request.headers.pop("Connection", None)
-        self.set_header("Connection", "close")
-        return True
 
     async def send_array(
         self,

@@ -166,7 +166,7 @@ def test_the_tests_close_the_answers():
 @pytest.fixture
 def rules(server):
     """The routes of the application, and what answers where there is none."""
-    return make_application(server.context).wildcard_router.rules
+    return make_application(server.context).rules
 
 
 def requested(path, method, kind=""):

@@ -55,7 +55,7 @@ class ContentHandler(FileHandler, GatewayHandler):
         if entry.size is not None:
             self.set_header("Content-Length", str(entry.size))
         await self.flush()
-        await self.finish()
+        self.finish()
 
     async def _send_thumbnail(self, room: Room) -> None:
         entry = await self.context.butler.describe(room)

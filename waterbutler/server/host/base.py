@@ -8,13 +8,13 @@ from http.client import responses
 from typing import Any
 
 import msgspec
-from tornado import httputil, web
 
 from waterbutler.core import JSON
 from waterbutler.core.errors import InvalidRequest, IsAFolder, NotAFolder, NotFound
 from waterbutler.core.signing import verify
 from waterbutler.host import Host
 from waterbutler.server.context import ServerContext
+from waterbutler.server.http1 import Connection, Request
 from waterbutler.server.query import Query, decode
 from waterbutler.server.receive import SmallBody
 from waterbutler.server.respond import StreamHandler
@@ -33,12 +33,12 @@ class HostHandler(StreamHandler):
 
     def __init__(
         self,
-        application: web.Application,
-        request: httputil.HTTPServerRequest,
+        request: Request,
+        connection: Connection,
         context: ServerContext,
         host: Host,
     ) -> None:
-        super().__init__(application, request, context)
+        super().__init__(request, connection, context)
         self.host = host
         self._body = SmallBody(MAX_MESSAGE)
 

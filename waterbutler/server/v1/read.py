@@ -77,7 +77,7 @@ class ReadHandler(FileHandler, V1Handler):
             if entry.size is not None:
                 self.set_header("Content-Length", str(entry.size))
         await self.flush()
-        await self.finish()
+        self.finish()
 
     async def _versions(self, room: Room) -> None:
         self.set_header("Content-Type", JSON_TYPE)

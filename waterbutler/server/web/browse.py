@@ -106,7 +106,7 @@ class BrowseHandler(PageHandler):
             if entry.size is not None:
                 self.set_header("Content-Length", str(entry.size))
         await self.flush()
-        await self.finish()
+        self.finish()
 
     # -- forms ---------------------------------------------------------------------------------
 

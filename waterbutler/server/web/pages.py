@@ -185,19 +185,11 @@ class PageHandler(FileHandler):
             value: Its value.
             max_age: Seconds until it ends; ``None``: with the browser.
         """
-        self.set_cookie(
-            name,
-            value,
-            path="/",
-            httponly=True,
-            samesite="Lax",
-            secure=self._is_secure,
-            max_age=max_age,
-        )
+        self.set_cookie(name, value, max_age=max_age, secure=self._is_secure)
 
     def drop_cookie(self, name: str) -> None:
         """Make the browser forget a cookie."""
-        self.clear_cookie(name, path="/", httponly=True, samesite="Lax", secure=self._is_secure)
+        self.set_cookie(name, "", max_age=0, secure=self._is_secure)
 
     @property
     def _is_secure(self) -> bool:
