@@ -23,6 +23,8 @@ from waterbutler_filesystem.threads import Stop, finish
 
 BATCH = 1 << 20
 """How many bytes to collect before they are written. Two batches are in memory at a time."""
+_AT_ONCE = 1024
+"""How many chunks the system takes in one call."""
 
 
 class Upload:
@@ -63,12 +65,16 @@ class Upload:
     def write(self, batch: list[bytes]) -> None:
         """Append to the file."""
         assert self._file is not None
-        data = b"".join(batch)
         if self._settings.hashes:
-            self._sha256.update(data)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._file.fd, view) :]
+            for chunk in batch:
+                self._sha256.update(chunk)
+        left = [memoryview(chunk) for chunk in batch]
+        while left:
+            written = os.writev(self._file.fd, left[:_AT_ONCE])
+            while left and written >= len(left[0]):
+                written -= len(left.pop(0))
+            if written:
+                left[0] = left[0][written:]
 
     def digest(self, batch: list[bytes]) -> None:
         """Take the batch into the hash that `write` leaves out."""

@@ -16,7 +16,7 @@ from tests.harness import ALICE, BASE, BOB, LARGE, NOBODY, named
 from waterbutler.core import ByteStream, Content
 from waterbutler.core.errors import Interrupted, ProviderFault, QuotaExceeded
 from waterbutler.server.patience import Patience
-from waterbutler.server.receive import ROOM, BodyIntake, interrupted
+from waterbutler.server.receive import LEAST, ROOM, BodyIntake, interrupted
 
 PIECE = b"x" * (1 << 20)
 
@@ -833,14 +833,27 @@ async def test_what_is_not_finished_is_broken(server):
 
 async def test_the_channel_hands_out_what_came():
     """In order, pieces that waited together as one."""
-    intake = BodyIntake(6)
+    intake = BodyIntake(LEAST + 6)
     await intake.feed(b"ab")
-    await intake.feed(b"cd")
-    assert await anext(intake.stream) == b"abcd"
-    await intake.feed(b"ef")
+    await intake.feed(b"c" * LEAST)
+    assert await anext(intake.stream) == b"ab" + b"c" * LEAST
+    await intake.feed(b"de")
+    await intake.feed(b"fg")
     intake.end()
-    assert await anext(intake.stream) == b"ef"
+    assert await anext(intake.stream) == b"defg"
     assert await anext(intake.stream, None) is None
+
+
+async def test_the_channel_hands_out_nothing_by_the_byte():
+    """However small the pieces are that come."""
+    intake = BodyIntake(None)
+    taking = asyncio.create_task(anext(intake.stream))
+    for _ in range(LEAST - 1):
+        await intake.feed(b"x")
+    await asyncio.sleep(0.001)
+    assert not taking.done()
+    await intake.feed(b"x")
+    assert await taking == b"x" * LEAST
 
 
 async def test_the_channel_is_bounded():

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 
 from waterbutler.core import ByteStream
 from waterbutler.core.errors import Interrupted, TooLarge
 
 ROOM = 1 << 19
 """How many bytes may wait for the storage before the client is made to wait."""
+LEAST = 1 << 14
+"""How many bytes to hand out at least, but at the end: a client that sends byte by byte must not
+cost memory and time by the byte."""
 
 
 class BodyIntake:
@@ -24,7 +26,8 @@ class BodyIntake:
     """
 
     def __init__(self, size: int | None) -> None:
-        self._waiting: deque[bytes] = deque()
+        self._waiting: list[bytes] = []
+        self._small = bytearray()
         self._count = 0
         self._ended = False
         self._failure: BaseException | None = None
@@ -37,9 +40,14 @@ class BodyIntake:
         """Hand over the next chunk; returns when there is room for another."""
         if self._deaf:
             return
-        self._waiting.append(chunk)
+        if len(chunk) < LEAST:
+            self._small += chunk
+        else:
+            self._gather()
+            self._waiting.append(chunk)
         self._count += len(chunk)
-        _wake(self._arrival)
+        if self._count >= LEAST:
+            _wake(self._arrival)
         while self._count >= ROOM and not self._deaf:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
@@ -58,23 +66,31 @@ class BodyIntake:
         """Nobody reads any more: drop what comes, so that the connection is not kept waiting."""
         self._deaf = True
         self._waiting.clear()
+        self._small.clear()
         self._count = 0
         _wake(self._room)
 
     async def take(self) -> bytes:
         """Everything that has arrived; raises `StopAsyncIteration` at the end."""
-        while not self._waiting:
+        while self._count < LEAST:
+            if self._count and (self._ended or self._failure is not None):
+                break
             if self._failure is not None:
                 raise self._failure
             if self._ended:
                 raise StopAsyncIteration
             self._arrival = asyncio.get_running_loop().create_future()
             await self._arrival
-        chunks = list(self._waiting)
-        self._waiting.clear()
+        self._gather()
+        chunks, self._waiting = self._waiting, []
         self._count = 0
         _wake(self._room)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _gather(self) -> None:
+        if self._small:
+            self._waiting.append(bytes(self._small))
+            self._small.clear()
 
 
 class _Reader:

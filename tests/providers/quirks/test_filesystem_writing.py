@@ -227,7 +227,7 @@ async def test_a_full_disk(small_disk, names, size, replacing):
     await write(provider, bytes(100_000))
 
 
-@pytest.mark.parametrize("call", ["write", "fsync", "link", "open"])
+@pytest.mark.parametrize("call", ["writev", "fsync", "link", "open"])
 @pytest.mark.parametrize(
     ("number", "error"),
     [
