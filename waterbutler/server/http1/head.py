@@ -20,6 +20,7 @@ T = TypeVar("T")
 _LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])")
 _FIELDS = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*")
 _HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+;=%\[\]:]*")
+_ABSOLUTE = re.compile(r"https?://([A-Za-z0-9\-._~%\[\]:]+)(?=[/?]|$)", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
@@ -67,7 +68,13 @@ class Request(httputil.HTTPServerRequest):
         self.protocol = protocol
         self.host = headers.get("Host", "127.0.0.1")
         self.body = b""
-        target: str = line.path
+        target = line.path
+        absolute = _ABSOLUTE.match(target)
+        if absolute is not None:
+            # What clients of proxies send; the host in it is the one that counts.
+            self.host = absolute[1]
+            rest = target[absolute.end() :]
+            self.uri = target = rest if rest.startswith("/") else f"/{rest}"
         self.path, _, self.query = target.partition("?")
 
     @cached_property
