@@ -10,6 +10,7 @@ import structlog
 from waterbutler.auth import Account, Resource, StaticHandler
 from waterbutler.auth.envelope import EnvelopeKeys
 from waterbutler.core.errors import WaterButlerError
+from waterbutler.core.parsing import parse_number
 from waterbutler.events import Event, Item
 from waterbutler.host import (
     OSFSTORAGE,
@@ -52,7 +53,7 @@ class DownloadCounter:
         task.add_done_callback(self._host.background.discard)
 
     async def _count(self, item: Item, version: str | None) -> None:
-        number = int(version) if version and version.isdigit() else None
+        number = parse_number(version)
         tree = self._host.trees.tree(item.resource)
         try:
             await tree.count_download(item.path.strip("/"), version=number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from waterbutler.core import JSON
 from waterbutler.core.errors import BadPath, ProviderFault
 from waterbutler.core.filetree import Author, Blob, Location, Node, NodeVersion, check_id
+from waterbutler.core.parsing import parse_iso_date
 
 _HASHES = ("md5", "sha256")
 
@@ -151,11 +152,10 @@ def moment(text: str | None) -> datetime | None:
     """
     if not text:
         return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ProviderFault("The host says a time that is none.") from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    time = parse_iso_date(text)
+    if time is None:
+        raise ProviderFault("The host says a time that is none.")
+    return time
 
 
 def recording(name: str, user: str | None, blob: Blob) -> dict[str, JSON]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from waterbutler.core import JSON, Entry, Path
 from waterbutler.core.errors import ProviderFault
+from waterbutler.core.parsing import parse_http_date, parse_number
 
 SHA256 = "x-amz-meta-waterbutler-sha256"
 """Where the hash of a file is kept that was small enough to be hashed before it was sent."""
@@ -28,10 +27,9 @@ def from_headers(path: Path, headers: Mapping[str, str], size: int | None = None
         size: The size, where ``Content-Length`` is that of a part.
     """
     if size is None:
-        length = headers.get("Content-Length", "")
-        if not length.isdecimal():
+        size = parse_number(headers.get("Content-Length"))
+        if size is None:
             raise ProviderFault("The storage does not say how large the file is.", path=str(path))
-        size = int(length)
     etag = clean_etag(headers.get("ETag"))
     hashes = hashes_of(etag, headers)
     encryption = headers.get("x-amz-server-side-encryption", "")
@@ -42,7 +40,7 @@ def from_headers(path: Path, headers: Mapping[str, str], size: int | None = None
     return Entry(
         path=path,
         size=size,
-        modified=http_date(headers.get("Last-Modified")),
+        modified=parse_http_date(headers.get("Last-Modified")),
         etag=etag,
         version=headers.get("x-amz-version-id"),
         content_type=None if kind in _UNKNOWN_TYPES else kind,
@@ -77,21 +75,3 @@ def is_md5(etag: str, headers: Mapping[str, str]) -> bool:
 def clean_etag(text: str | None) -> str | None:
     """An etag without its quotes: with them in one place and without in another it would differ."""
     return (text or "").strip().removeprefix("W/").strip('"') or None
-
-
-def http_date(text: str | None) -> datetime | None:
-    """The moment of a ``Last-Modified`` header."""
-    try:
-        moment = parsedate_to_datetime(text or "")
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def iso_date(text: str | None) -> datetime | None:
-    """The moment of a ``LastModified`` element."""
-    try:
-        moment = datetime.fromisoformat((text or "").strip())
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

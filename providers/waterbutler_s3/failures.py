@@ -24,6 +24,7 @@ from waterbutler.core.errors import (
     Unsupported,
     WaterButlerError,
 )
+from waterbutler.core.parsing import parse_number
 from waterbutler.http import error_for, parse_xml, retry_after
 
 _CODE = re.compile(r"[A-Za-z0-9_.]{1,80}")
@@ -135,7 +136,7 @@ class Failure:
             status,
             code if _CODE.fullmatch(code) else "",
             region if _REGION.fullmatch(region) else "",
-            int(total) if total.isdecimal() else None,
+            parse_number(total),
             headers,
         )
 

@@ -10,8 +10,9 @@ from xml.etree.ElementTree import Element
 
 from waterbutler.core import Entry, Path
 from waterbutler.core.errors import BadPath, ProviderFault
+from waterbutler.core.parsing import parse_iso_date, parse_number
 from waterbutler_s3.bucket import Bucket
-from waterbutler_s3.entries import clean_etag, iso_date
+from waterbutler_s3.entries import clean_etag
 
 PAGE = 1000
 """How many keys a page has; servers give no more."""
@@ -32,11 +33,10 @@ class Object:
     @classmethod
     def of(cls, item: Element, *, is_encoded: bool) -> Object:
         """Read an element of a listing."""
-        size = item.findtext("Size") or ""
         return cls(
             key=_text(item, "Key", is_encoded=is_encoded),
-            size=int(size) if size.isdecimal() else None,
-            modified=iso_date(item.findtext("LastModified")),
+            size=parse_number(item.findtext("Size")),
+            modified=parse_iso_date(item.findtext("LastModified")),
             etag=clean_etag(item.findtext("ETag")),
             version=item.findtext("VersionId"),
             is_latest=item.findtext("IsLatest") == "true",

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from waterbutler.core import ByteRange, ByteStream, Content, Path, Span
 from waterbutler.core.errors import ProviderFault
+from waterbutler.core.parsing import parse_number
 from waterbutler.http import Reply
 from waterbutler_s3.entries import from_headers
 
@@ -17,10 +18,11 @@ def part_of(path: Path, reply: Reply, range: ByteRange) -> Content:
         span = range.resolve(entry.size or 0)
         return Content(_slice(reply.body, span), entry, span)
     bounds, _, total = reply.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
-    first, _, last = bounds.partition("-")
-    if not (first.isdecimal() and last.isdecimal() and total.isdecimal()):
+    start, _, end = bounds.partition("-")
+    first, last, size = parse_number(start), parse_number(end), parse_number(total)
+    if first is None or last is None or size is None:
         raise ProviderFault("The storage does not say which part it sends.", path=str(path))
-    span = Span(int(first), int(last) + 1, int(total))
+    span = Span(first, last + 1, size)
     if span != range.resolve(span.total):
         raise ProviderFault("The storage sends another part than was asked for.", path=str(path))
     return Content(reply.body, from_headers(path, reply.headers, span.total), span)

@@ -12,6 +12,7 @@ from yarl import URL
 
 from waterbutler.core import ByteStream
 from waterbutler.core.errors import ConfigInvalid, ProviderFault, ProviderUnavailable
+from waterbutler.core.parsing import parse_number
 from waterbutler.http.errors import translated
 from waterbutler.version import __version__
 
@@ -283,5 +284,5 @@ def _body(response: aiohttp.ClientResponse, method: str, host: str) -> ByteStrea
     if method == "HEAD" or response.status in _BODILESS:
         response.release()
         return ByteStream.of(b"")
-    length = response.headers.get("Content-Length", "")
-    return ByteStream(chunks(), size=int(length) if length.isdecimal() else None, close=close)
+    size = parse_number(response.headers.get("Content-Length"))
+    return ByteStream(chunks(), size=size, close=close)

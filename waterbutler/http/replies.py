@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from waterbutler.core.errors import (
     Forbidden,
@@ -21,6 +20,7 @@ from waterbutler.core.errors import (
     Unsupported,
     WaterButlerError,
 )
+from waterbutler.core.parsing import parse_http_date
 
 _MEANINGS: dict[int, tuple[type[WaterButlerError], str]] = {
     401: (Forbidden, "The storage does not accept the credentials."),
@@ -58,11 +58,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
+        moment = parse_http_date(text)
+        if moment is None:
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
         seconds = (moment - datetime.now(UTC)).total_seconds()
     return max(seconds, 0.0) if math.isfinite(seconds) else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 
 from tornado.httputil import HTTPHeaders
 
 from waterbutler.core import ByteRange, Entry
 from waterbutler.core.errors import BadRange, PreconditionFailed
+from waterbutler.core.parsing import parse_http_date
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
 _RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE | re.ASCII)
@@ -46,7 +47,7 @@ def not_modified(headers: HTTPHeaders, etag: str | None, modified: datetime | No
     tags = headers.get("If-None-Match")
     if tags is not None:
         return etag is not None and _listed(tags, etag, weak=True)
-    since = _date(headers.get("If-Modified-Since"))
+    since = parse_http_date(headers.get("If-Modified-Since"))
     return since is not None and modified is not None and modified.replace(microsecond=0) <= since
 
 
@@ -61,7 +62,7 @@ def check(headers: HTTPHeaders, etag: str | None, modified: datetime | None) -> 
         if etag is None or not _listed(tags, etag, weak=False):
             raise PreconditionFailed("The file is not the one that the request names.")
         return
-    since = _date(headers.get("If-Unmodified-Since"))
+    since = parse_http_date(headers.get("If-Unmodified-Since"))
     if since is not None and modified is not None and modified.replace(microsecond=0) > since:
         raise PreconditionFailed("The file has changed since then.")
 
@@ -74,7 +75,7 @@ def range_applies(headers: HTTPHeaders, etag: str | None, modified: datetime | N
     match = _TAG.fullmatch(value.strip())
     if match is not None:
         return match[1] is None and match[2] == etag
-    moment = _date(value)
+    moment = parse_http_date(value)
     return moment is not None and modified is not None and modified.replace(microsecond=0) == moment
 
 
@@ -117,13 +118,3 @@ def _listed(tags: str, etag: str, *, weak: bool) -> bool:
     if tags.strip() == "*":
         return True
     return any(value == etag and (weak or not prefix) for prefix, value in _TAG.findall(tags))
-
-
-def _date(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

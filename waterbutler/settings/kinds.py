@@ -120,12 +120,15 @@ def parse(text: str, kind: Kind) -> object:
 
 def _inline(text: str) -> object:
     try:
-        value: object = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        found = tomllib.loads(f"value = {text}")
-        if len(found) != 1:
-            raise ValueError("expected one value") from None
-        value = found["value"]
+        try:
+            value: object = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            found = tomllib.loads(f"value = {text}")
+            if len(found) != 1:
+                raise ValueError("expected one value") from None
+            value = found["value"]
+    except RecursionError:
+        raise ValueError("expected less in one another") from None
     return value
 
 

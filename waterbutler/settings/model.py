@@ -28,7 +28,10 @@ def parse_size(text: str) -> int:
         raise ValueError('expected a size like "5GiB", "500MB" or "1024"')
     number, unit = match[1], (match[2] or "").lower()
     base = 1024 if unit.endswith("i") else 1000
-    return int(float(number) * base ** _POWERS[unit[0]]) if unit else int(float(number))
+    try:
+        return int(float(number) * (base ** _POWERS[unit[0]] if unit else 1))
+    except OverflowError:
+        raise ValueError("no disk has so many bytes") from None
 
 
 class ServerSettings(Table, frozen=True, kw_only=True):

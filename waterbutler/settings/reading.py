@@ -145,6 +145,8 @@ class Reader:
             raise ConfigInvalid(f"{key}: {place} cannot be read: {error.strerror}.") from None
         except UnicodeDecodeError:
             raise ConfigInvalid(f"{key}: {place} is not a UTF-8 text.") from None
+        except ValueError:
+            raise ConfigInvalid(f"{key}: {place!r} is no name of a file.") from None
 
     def _default(self, kind: Kind, path: KeyPath) -> None:
         for below, _ in leaves(kind, path):

@@ -33,6 +33,8 @@ class Sources:
             raise ConfigInvalid(f"{file} is not a UTF-8 text.") from None
         except tomllib.TOMLDecodeError as error:
             raise ConfigInvalid(f"{file} is not valid TOML: {error}.") from None
+        except (ValueError, RecursionError):
+            raise ConfigInvalid(f"{file} has a number or a nesting beyond all bounds.") from None
 
     def add(self, values: dict[str, object], origin: str) -> None:
         """Start with these tables."""
