@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 import msgspec
 import structlog
 
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+_BREAKS = re.compile(r"[\x7f-\x9f\u2028\u2029]")
+"""What JSON may hold as it is, and some readers take for the end of a line or for a command."""
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -23,12 +27,12 @@ def configure(level: str, format: str) -> None:
     number = _LEVELS[level]
     as_text = format == "text" or (format == "auto" and sys.stderr.isatty())
     renderer = structlog.dev.ConsoleRenderer() if as_text else _as_json
-    errors = () if as_text else (structlog.processors.format_exc_info,)
+    prepared = _spelled_out if as_text else structlog.processors.format_exc_info
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *errors,
+            prepared,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -45,4 +49,21 @@ def configure(level: str, format: str) -> None:
 
 def _as_json(_logger: object, _method: str, event: structlog.typing.EventDict) -> bytes:
     """An event as a line of JSON; what JSON does not know is shown as Python does."""
-    return _encode(event)
+    line = _encode(event)
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
+
+
+def _spelled_out(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """The event with all characters spelled out that would steer a terminal or end a line."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = "".join(map(_visible, value))
+    return event
+
+
+def _visible(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode()
