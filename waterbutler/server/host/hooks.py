@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from waterbutler.core import JSON
-from waterbutler.core.errors import InvalidRequest, NotFound
+from waterbutler.core.errors import InvalidRequest, NotFound, WaterButlerError
 from waterbutler.core.filetree import check_id
 from waterbutler.host import EmbeddedTree, wire
 from waterbutler.server.base import JSON_TYPE
@@ -46,10 +46,10 @@ class HookHandler(HostHandler):
         return check_id(self.parts[2])
 
     def possible(self) -> tuple[str, ...]:
-        """The methods of this URL."""
+        """The methods of this URL; all that there are where there is nothing."""
         try:
             return tuple(self._hooks())
-        except NotFound:
+        except WaterButlerError:
             return self.methods
 
     def _hooks(self) -> dict[str, Hook]:
