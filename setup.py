@@ -11,6 +11,7 @@ exec((HERE / "waterbutler" / "version.py").read_text(), VERSION)  # noqa: S102 -
 PLUGINS = find_packages("providers")
 
 TEST = [
+    "atheris>=3; sys_platform == 'linux' and python_version < '3.14'",
     "boto3>=1.35",
     "hypothesis>=6.100",
     "import-linter>=2.3",

@@ -123,6 +123,17 @@ def bench(c, options=""):
     c.run(f"{PYTHON} -m benchmarks {options}".strip())
 
 
+@task(
+    help={
+        "seconds": "How long to try out each parser.",
+        "targets": "Only these, such as 'requests.paths gateway.ids'.",
+    }
+)
+def fuzz(c, seconds=60, targets=""):
+    """Try out the parsers with inputs that are led by what they reach; Linux only."""
+    c.run(f"{PYTHON} -m tests.fuzz.fuzzer --seconds {seconds} {targets}".strip(), env=PROVIDERS)
+
+
 @task
 def settings_docs(_c):
     """Write the table of settings in docs/settings.md anew."""
@@ -154,7 +165,8 @@ def build(c):
 
 
 namespace = Collection(
-    servers, lint, types, floors, docs, unit, test, serve, bench, settings_docs, changelog, build
+    *(servers, lint, types, floors, docs, unit, test, serve, bench, fuzz),
+    *(settings_docs, changelog, build),
 )
 namespace.configure(
     {

@@ -14,7 +14,9 @@ def test_a_number_is_read(text, number):
     assert parse_number(text) == number
 
 
-@pytest.mark.parametrize("text", [None, "", "-1", "+1", "1_0", " 1", "²", "١", "9" * 19, "9" * 5000])
+@pytest.mark.parametrize(
+    "text", [None, "", "-1", "+1", "1_0", " 1", "²", "١", "9" * 19, "9" * 5000]
+)
 def test_what_is_no_number_is_nothing(text):
     """Also where Python would read it, and where it would refuse to."""
     assert parse_number(text) is None
