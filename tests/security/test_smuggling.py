@@ -110,7 +110,8 @@ MALFORMED = {
     "a folded host": b"GET /status HTTP/1.1\r\nHost: x\r\n y\r\n\r\n",
     "a line that begins with a space": b"GET /status HTTP/1.1\r\n Host: x\r\n\r\n",
     "chunks in an old version": (
-        b"GET /status HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        b"GET /status HTTP/1.0\r\nConnection: keep-alive\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
     ),
 }
 
