@@ -18,6 +18,7 @@ from waterbutler.settings import (
     AuthSettings,
     MountSettings,
     OsfSettings,
+    OutboundSettings,
     ResourceSettings,
     ServerSettings,
     Settings,
@@ -35,6 +36,7 @@ class OsfServer:
     data: Path
     handlers: list[str] = field(default_factory=lambda: ["osf"])
     origins: list[str] = field(default_factory=lambda: ["*"])
+    outbound: OutboundSettings = OutboundSettings()
 
     async def start(self) -> OsfServer:
         (listening,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)
@@ -61,6 +63,7 @@ class OsfServer:
             server=ServerSettings(data=str(self.data), cors_origins=self.origins),
             auth=AuthSettings(handlers=self.handlers, osf=osf),
             resources={"own": self.own_resource()},
+            outbound=self.outbound,
         )
         return assemble(settings, url=self.url)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from waterbutler.core import ANONYMOUS, Grant
 from waterbutler.core.errors import ConfigInvalid, WaterButlerError
 from waterbutler.core.filetree import OSFSTORAGE
 from waterbutler.events import Events, Sink
-from waterbutler.http import HttpClient
+from waterbutler.http import HttpClient, Reach
 from waterbutler.limits import (
     Breaker,
     Limiter,
@@ -70,6 +70,8 @@ class Assembly:
     mounts: Mounts
     registry: Registry
     http: HttpClient
+    outside: HttpClient
+    """Speaks to machines that others named."""
     host: Host | None
     callbacks: CallbackSink
     storages: Mapping[str, OpenStorage]
@@ -96,6 +98,7 @@ class Assembly:
             await self.context.gateway.aclose()
         await self.mounts.aclose()
         await self.http.aclose()
+        await self.outside.aclose()
         if self.host is not None:
             await self.host.aclose()
 
@@ -113,7 +116,7 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
     metrics = Metrics()
     registry = Registry.from_entry_points()
     data = Path(settings.server.data)
-    http = HttpClient()
+    http, outside = HttpClient(), HttpClient(reach=_reach(settings))
     secret = session_secret(settings)
     sessions = Sessions(secret, lifetime=settings.server.session_hours * 3600)
     accounts, resources = _accounts(settings), _resources(settings)
@@ -128,10 +131,10 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
         trees=host.trees if host else None,
         hooks_secret=settings.auth.osf.hmac_secret,
     )
-    mounts = Mounts(shared, metrics)
+    mounts = Mounts(shared, metrics, foreign=replace(shared, http=outside))
     storages = _writable(resources, mounts)
     auth = AuthChain(_handlers(settings, static, http))
-    callbacks = CallbackSink(http, Spool(data / "callbacks.db"), settings.auth.osf.hmac_secret)
+    callbacks = CallbackSink(outside, Spool(data / "callbacks.db"), settings.auth.osf.hmac_secret)
     callbacks.start()
     context = ServerContext(
         butler=Butler(auth, mounts, concurrency=settings.server.transfer_concurrency),
@@ -146,7 +149,17 @@ def assemble(settings: Settings, *, url: str | None = None) -> Assembly:
         gateway=_gateway(settings, data, storages),
     )
     server = _server(settings, context, host)
-    return Assembly(settings, context, server, mounts, registry, http, host, callbacks, storages)
+    return Assembly(
+        settings, context, server, mounts, registry, http, outside, host, callbacks, storages
+    )
+
+
+def _reach(settings: Settings) -> Reach | None:
+    """Where storages and callbacks may be that a host names."""
+    if settings.outbound.private:
+        return None
+    own = (settings.auth.osf.url, settings.host.url)
+    return Reach.of((*settings.outbound.hosts, *own))
 
 
 def _host(

@@ -39,10 +39,19 @@ class Mounts:
         context: What providers share.
         observer: Is told about every call to a storage.
         keep: How many opened storages to keep.
+        foreign: What providers share whose storage somebody else named; ``None``: the same.
     """
 
-    def __init__(self, context: Context, observer: Observer, *, keep: int = 256) -> None:
+    def __init__(
+        self,
+        context: Context,
+        observer: Observer,
+        *,
+        keep: int = 256,
+        foreign: Context | None = None,
+    ) -> None:
         self._context = context
+        self._foreign = foreign or context
         self._observer = observer
         self._keep = keep
         self._opened: OrderedDict[bytes, _Opened] = OrderedDict()
@@ -90,7 +99,7 @@ class Mounts:
                 view_only=view_only,
             )
             provider = stack(
-                factory.open(mount, self._context),
+                factory.open(mount, self._foreign if grant.foreign else self._context),
                 observer=self._observer,
                 read_only=grant.read_only,
             )
@@ -116,7 +125,7 @@ class Mounts:
         The grant is remembered with it, so the identity of its settings cannot become another's.
         """
         same = (
-            *(grant.provider, resource, name, who, grant.read_only),
+            *(grant.provider, resource, name, who, grant.read_only, grant.foreign),
             *(id(grant.settings), id(grant.credentials)),
         )
         known = self._digests.get(same)
@@ -143,6 +152,7 @@ def _digest(grant: Grant, resource: str, name: str, who: _Who) -> bytes:
             dict(grant.settings),
             dict(grant.credentials),
             grant.read_only,
+            grant.foreign,
             resource,
             name,
             who,

@@ -254,6 +254,7 @@ def _grant(request: AccessRequest, answer: _Answer) -> Grant:
         callback_url=answer.callback_url,
         writable=request.action.writes or user.id is not None,
         view_only=request.identity.view_only,
+        foreign=True,
     )
 
 

@@ -133,3 +133,5 @@ class Grant:
     """The mount refuses every change, whoever asks."""
     view_only: str | None = field(default=None, repr=False)
     """The key that the user reads with: some hosts hide names from who has one."""
+    foreign: bool = False
+    """Somebody else than this server's settings named the storage, and with it other machines."""

@@ -14,6 +14,7 @@ from waterbutler.core import ByteStream
 from waterbutler.core.errors import ConfigInvalid, ProviderFault, ProviderUnavailable
 from waterbutler.core.parsing import parse_number
 from waterbutler.http.errors import translated
+from waterbutler.http.reach import Reach, ReachingResolver
 from waterbutler.version import __version__
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -78,6 +79,7 @@ class HttpClient:
         connect_seconds: How long making a connection may take.
         idle_seconds: How long the other side may neither send nor take anything.
         connections_per_host: How many connections to one host there are at most.
+        reach: Which machines it speaks to; ``None`` for all.
     """
 
     def __init__(
@@ -86,7 +88,9 @@ class HttpClient:
         connect_seconds: float = 10,
         idle_seconds: float = 60,
         connections_per_host: int = 100,
+        reach: Reach | None = None,
     ) -> None:
+        self._reach = reach
         self._timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=connect_seconds, sock_read=idle_seconds
         )
@@ -105,7 +109,11 @@ class HttpClient:
             raise RuntimeError("The client is closed.")
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, limit_per_host=self._connections_per_host),
+                connector=aiohttp.TCPConnector(
+                    limit=0,
+                    limit_per_host=self._connections_per_host,
+                    resolver=ReachingResolver(self._reach) if self._reach is not None else None,
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 headers={
@@ -159,12 +167,14 @@ class HttpClient:
             headers: Further headers.
             body: What to send.
             redirects: How many redirects to follow; only for requests without a body. Another
-                origin gets none of the headers that may hold secrets.
+                origin gets none of the headers that may hold secrets, and what was asked for by
+                HTTPS is never fetched without it.
 
         Raises:
             ProviderUnavailable: There is no connection, or it broke.
             ProviderTimeout: The other side was silent for too long.
-            ProviderFault: The other side speaks no proper HTTP, or redirects too often.
+            ProviderFault: The other side speaks no proper HTTP, redirects too often or to where
+                nothing is encrypted, or is out of reach.
             ConfigInvalid: The address is none.
         """
         target, sent = _address(url), dict(headers)
@@ -175,6 +185,8 @@ class HttpClient:
             if not location:
                 raise ProviderFault(f"{reply.host} redirects to nowhere.")
             elsewhere = target.join(_address(location))
+            if target.scheme == "https" and elsewhere.scheme != "https":
+                raise ProviderFault(f"{reply.host} redirects to where nothing is encrypted.")
             if elsewhere.origin() != target.origin():
                 sent = {name: sent[name] for name in sent if name.lower() in _KEPT_ELSEWHERE}
             target = elsewhere
@@ -190,6 +202,8 @@ class HttpClient:
     ) -> Reply:
         session = self._ready()
         host = url.host or ""
+        if self._reach is not None:
+            self._reach.check(url)
         upload = _Upload(body, self._idle_seconds) if isinstance(body, ByteStream) else None
         if upload is not None and upload.size is not None:
             headers = {**headers, "Content-Length": str(upload.size)}

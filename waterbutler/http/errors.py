@@ -15,7 +15,9 @@ from waterbutler.core.errors import (
     ProviderFault,
     ProviderTimeout,
     ProviderUnavailable,
+    WaterButlerError,
 )
+from waterbutler.http.reach import NotPublic, unreachable
 
 
 @contextmanager
@@ -33,8 +35,8 @@ def translated(host: str, *, in_body: bool = False) -> Iterator[None]:
         yield
     except TimeoutError:
         raise ProviderTimeout(f"{host} was silent for too long.") from None
-    except aiohttp.ClientConnectorDNSError:
-        raise ProviderUnavailable(f"{host} is not known to the name service.") from None
+    except aiohttp.ClientConnectorDNSError as error:
+        raise _not_found(host, error) from None
     except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
         raise ProviderFault(f"{host} cannot prove its identity.") from None
     except aiohttp.ClientConnectorError as error:
@@ -51,3 +53,9 @@ def translated(host: str, *, in_body: bool = False) -> Iterator[None]:
         raise ConfigInvalid("An address is not one of HTTP.") from None
     except aiohttp.ClientError:
         raise ProviderFault(f"{host} does not answer as an HTTP server.") from None
+
+
+def _not_found(host: str, error: aiohttp.ClientConnectorDNSError) -> WaterButlerError:
+    if isinstance(error.os_error, NotPublic):
+        return unreachable(host)
+    return ProviderUnavailable(f"{host} is not known to the name service.")

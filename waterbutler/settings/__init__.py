@@ -17,6 +17,7 @@ from waterbutler.settings.model import (
     UserSettings,
     parse_size,
 )
+from waterbutler.settings.outbound import OutboundSettings
 from waterbutler.settings.redaction import HIDDEN
 from waterbutler.settings.rules import ANONYMOUS, PUBLISHED_SECRETS, check_exposure
 from waterbutler.settings.standalone import load_standalone, session_secret, standalone
@@ -43,6 +44,7 @@ __all__ = [
     "LoggingSettings",
     "MountSettings",
     "OsfSettings",
+    "OutboundSettings",
     "ResourceSettings",
     "Row",
     "ServerSettings",

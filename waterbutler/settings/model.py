@@ -11,6 +11,7 @@ from msgspec import Meta, field
 
 from waterbutler.core import JSON
 from waterbutler.settings.limits import LimitsSettings
+from waterbutler.settings.outbound import OutboundSettings
 from waterbutler.settings.tables import SECRET, Table
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kmgtp]i?)?b)?", re.IGNORECASE)
@@ -318,6 +319,7 @@ class Settings(Table, frozen=True, kw_only=True):
     jobs: JobSettings = JobSettings()
     gateway: GatewaySettings = GatewaySettings()
     limits: LimitsSettings = LimitsSettings()
+    outbound: OutboundSettings = OutboundSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @property
