@@ -36,7 +36,7 @@ class OsfServer:
     data: Path
     handlers: list[str] = field(default_factory=lambda: ["osf"])
     origins: list[str] = field(default_factory=lambda: ["*"])
-    outbound: OutboundSettings = OutboundSettings()
+    outbound: OutboundSettings = field(default_factory=OutboundSettings)
 
     async def start(self) -> OsfServer:
         (listening,) = bind_sockets(0, "127.0.0.1", family=socket.AF_INET)

@@ -185,8 +185,7 @@ class HttpClient:
             if not location:
                 raise ProviderFault(f"{reply.host} redirects to nowhere.")
             elsewhere = target.join(_address(location))
-            if target.scheme == "https" and elsewhere.scheme != "https":
-                raise ProviderFault(f"{reply.host} redirects to where nothing is encrypted.")
+            _check_redirect(target, elsewhere, reply.host)
             if elsewhere.origin() != target.origin():
                 sent = {name: sent[name] for name in sent if name.lower() in _KEPT_ELSEWHERE}
             target = elsewhere
@@ -281,6 +280,14 @@ def _address(url: str) -> URL:
     except ValueError:
         raise ConfigInvalid("An address is not one of HTTP.") from None
     return address
+
+
+def _check_redirect(target: URL, elsewhere: URL, host: str) -> None:
+    """Refuse to go where nobody speaks HTTP, or where nobody speaks it as safely as before."""
+    if elsewhere.scheme not in {"http", "https"} or not elsewhere.host:
+        raise ProviderFault(f"{host} redirects to nowhere.")
+    if target.scheme == "https" and elsewhere.scheme != "https":
+        raise ProviderFault(f"{host} redirects to where nothing is encrypted.")
 
 
 def _body(response: aiohttp.ClientResponse, method: str, host: str) -> ByteStream:
