@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import random
 import sqlite3
 import threading
@@ -143,19 +145,23 @@ class Database:
     def _prepare(self) -> None:
         with self._preparing:
             if not self._prepared:
-                self._make_folder()
+                self._make_file()
                 with self._connect(True) as connection, connection.begin():
                     schema.prepare(connection)
                 self._prepared = True
 
-    def _make_folder(self) -> None:
+    def _make_file(self) -> None:
         if self.dialect != "sqlite":
             return
-        folder = Path(self._engine.url.database or "").parent
+        file = Path(self._engine.url.database or "")
+        folder = file.parent
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigInvalid(f"The folder {folder} cannot be made: {error.strerror}.") from None
+        # A new file is its owner's alone, and SQLite gives its other files the mode of this one.
+        with contextlib.suppress(OSError):  # then SQLite says what is wrong with it
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     def _connect(self, writes: bool) -> Connection:
         return self._engine.connect().execution_options(writes=writes)
