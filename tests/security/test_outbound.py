@@ -73,12 +73,11 @@ def name_bucket(host, url, **more):
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_secrets_do_not_follow_a_redirect_to_another_origin(status):
     """Another port is another origin; what is no secret goes along."""
-    async with spying() as there, spying(redirect(there.url() + "/x", status)) as here:
-        async with HttpClient() as http:
-            reply = await http.open(
-                "GET", here.url(), headers={**SECRETS, "Range": "bytes=0-1"}, redirects=1
-            )
-            await reply.aclose()
+    async with spying() as there, spying() as here, HttpClient() as http:
+        here.answer = redirect(there.url() + "/x", status)
+        headers = {**SECRETS, "Range": "bytes=0-1"}
+        reply = await http.open("GET", here.url(), headers=headers, redirects=1)
+        await reply.aclose()
     assert "the-token" in here.heads[0]
     (head,) = there.heads
     assert "Range: bytes=0-1" in head
