@@ -55,7 +55,7 @@ setup(
     install_requires=[
         "PyJWT>=2.13",
         "SQLAlchemy>=2.1",
-        "aiohttp>=3.11",
+        "aiohttp>=3.12",
         "botocore>=1.35",
         "cryptography>=44",
         "furl>=2.1.4",

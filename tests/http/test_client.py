@@ -372,6 +372,25 @@ async def test_a_body_is_not_sent_twice_when_a_kept_connection_breaks():
     assert sent == [b"a", b"b"]
 
 
+@pytest.mark.parametrize(("method", "asked"), [("DELETE", 1), ("PUT", 1), ("POST", 1), ("GET", 2)])
+async def test_only_what_looks_is_asked_again_when_a_kept_connection_breaks(method, asked):
+    """The other side may have done the rest."""
+    broken = []
+
+    async def answer(head, reader, writer):
+        if not head.startswith("HEAD"):
+            broken.append(head)
+            return False
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        return True
+
+    async with talking(answer) as (peer, http):
+        await (await http.open("HEAD", peer.url)).aclose()
+        with pytest.raises(ProviderUnavailable):
+            await http.open(method, peer.url, body=b"" if method in {"PUT", "POST"} else None)
+    assert len(broken) == asked
+
+
 async def test_an_answer_before_the_end_of_the_body_is_the_answer():
     async def answer(head, reader, writer):
         await reader.readexactly(1)

@@ -24,6 +24,8 @@ _KEPT_ELSEWHERE = frozenset(
 )
 """Headers that may follow a redirect to another origin: none of them can be a secret."""
 
+_SAFE = frozenset({"GET", "HEAD"})
+
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -213,7 +215,12 @@ class HttpClient:
                         upload.stall = stall
                     try:
                         response = await session.request(
-                            method, url, headers=headers, data=upload or body, allow_redirects=False
+                            method,
+                            url,
+                            headers=headers,
+                            data=upload or body,
+                            allow_redirects=False,
+                            middlewares=() if method in _SAFE else (_once,),
                         )
                     finally:
                         if upload is not None:
@@ -223,6 +230,22 @@ class HttpClient:
                 raise upload.error from None
             raise
         return Reply(response.status, response.headers, _body(response, method, host), host)
+
+
+async def _once(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Send a request that changes something once, and not again behind the caller's back.
+
+    The library repeats it where a kept connection breaks, although the other side may have done
+    it: then the second answer, that there is nothing to delete or that a name is taken, is wrong.
+    """
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+        raise aiohttp.ClientConnectionError from None
 
 
 class _Upload:
