@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import random
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -23,6 +24,8 @@ T = TypeVar("T")
 
 DOCUMENT = 16 << 20
 """The largest document that is read, in bytes; a page of a listing has less than 4 MiB."""
+_UNFINISHED = 1000
+"""How many uploads are remembered that could not be aborted."""
 _INLINE = 1 << 14
 """Up to this many bytes are hashed at once: a thread would cost more."""
 _NO_HEADERS: Mapping[str, str] = {}
@@ -106,6 +109,9 @@ class Bucket:
         label: The storage in words, for errors.
         dialect: What the server can do.
         patience: How long temporary failures are put up with.
+
+    Attributes:
+        unfinished: Keys and ids of uploads in parts that could not be aborted, to be tried again.
     """
 
     def __init__(
@@ -123,6 +129,7 @@ class Bucket:
         self.place = place
         self.label = label
         self.region = region
+        self.unfinished: deque[tuple[str, str]] = deque(maxlen=_UNFINISHED)
         self._http = http
         self._patience = patience or Patience()
 

@@ -65,13 +65,17 @@ class PartsUpload:
         self._md5s: dict[int, bytes] = {}
 
     async def begin(self, headers: Mapping[str, str]) -> None:
-        """Open it; ``headers`` are those of the object in the end."""
+        """Open it; ``headers`` are those of the object in the end.
+
+        The server answers: so what could not be aborted while it was out of order is aborted now.
+        """
         _, root = await self._bucket.call(
             "POST", self._key, [("uploads", "")], headers=headers, path=self._path
         )
         self._id = (root.findtext("UploadId") or "") if root is not None else ""
         if not self._id:
             raise ProviderFault(f"{self._bucket.label} does not take files in parts.")
+        await self._abort_others()
 
     @property
     def id(self) -> str:
@@ -148,7 +152,15 @@ class PartsUpload:
         return found or expected
 
     async def abort(self) -> None:
-        """Throw away what was sent; also parts that arrive while that happens."""
+        """Throw away what was sent; also parts that arrive while that happens.
+
+        Where the server does not do it now, the next upload in parts tries again.
+        """
+        if not await self._is_aborted():
+            self._bucket.unfinished.append((self._key, self._id))
+        self._id = ""
+
+    async def _is_aborted(self) -> bool:
         query = [("uploadId", self._id)]
         for _ in range(_ABORTS):
             try:
@@ -156,11 +168,27 @@ class PartsUpload:
                 _, root = await self._bucket.call("GET", self._key, query)
             except WaterButlerError as error:
                 if isinstance(error, NotFound):
-                    break
+                    return True
                 continue
             if root is None or root.find("Part") is None:
-                break
-        self._id = ""
+                return True
+        return False
+
+    async def _abort_others(self) -> None:
+        unfinished = self._bucket.unfinished
+        for _ in range(len(unfinished)):
+            if not unfinished:
+                return
+            key, id = unfinished.popleft()
+            try:
+                await self._bucket.call("DELETE", key, [("uploadId", id)])
+            except NotFound:
+                continue
+            except BaseException as error:
+                unfinished.append((key, id))
+                if not isinstance(error, WaterButlerError):
+                    raise
+                return
 
     async def _put(
         self, number: int, payload: Payload, headers: Mapping[str, str]

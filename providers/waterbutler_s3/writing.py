@@ -169,7 +169,7 @@ class Writer:
         Raises:
             AlreadyExists: It is not.
         """
-        entry = await self._look(path, key)
+        entry = await self._bucket.patiently(lambda: self._look(path, key))
         if entry is not None:
             raise AlreadyExists("The name is taken.", entry=entry, path=str(path))
 
@@ -200,7 +200,9 @@ class Writer:
         """
         dialect = self._bucket.dialect
         # Where a folder takes the name of a file, the condition would not hold.
-        in_the_way = dialect.has_folders and await has_any(self._bucket, f"{key}/")
+        in_the_way = dialect.has_folders and await self._bucket.patiently(
+            lambda: has_any(self._bucket, f"{key}/")
+        )
         if request in dialect.conditional and not in_the_way:
             return True
         await self.refuse_taken(path, key)

@@ -172,7 +172,8 @@ def times(count: int, effect: Effect, method: str, pattern: str) -> Rule:
     left = [count]
 
     def rule(request: Request) -> Effect | None:
-        if request.method != method or not re.search(pattern, request.target) or left[0] <= 0:
+        fits = re.fullmatch(method, request.method) and re.search(pattern, request.target)
+        if not fits or left[0] <= 0:
             return None
         left[0] -= 1
         return effect

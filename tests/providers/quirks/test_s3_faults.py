@@ -93,6 +93,32 @@ async def test_parts_whose_connections_always_break():
         s.clean()
 
 
+async def test_what_could_not_be_aborted_is_aborted_by_the_next_upload():
+    """A server that was out of order is left nothing for ever."""
+    patience = Patience(tries=2, pause=0.01)
+    async with setting(patience=patience) as s:
+        s.between.rule = lambda request: (
+            error("ServiceUnavailable") if "uploadId=" in request.target else None
+        )
+        for name in ("one", "two"):
+            with pytest.raises(ProviderUnavailable):
+                await put(s.storage, ROOT.child(name), LARGE)
+        assert len(s.pending()) == 2
+        s.between.rule = lambda _: None
+        await put(s.storage, FILE, LARGE)
+        assert s.pending() == []
+        assert s.keys() == ["file"]
+
+
+@pytest.mark.parametrize("data", [b"small", LARGE])
+async def test_looking_for_the_name_is_tried_again(data):
+    """A moment's trouble before a new file costs no upload."""
+    async with setting() as s:
+        s.between.rule = times(2, error("ServiceUnavailable"), "GET|HEAD", "")
+        await put(s.storage, FILE, data, WriteMode.CREATE)
+        assert await get(s.storage, FILE) == data
+
+
 async def test_a_small_file_whose_connection_breaks_is_sent_again():
     async with setting() as s:
         s.between.rule = times(2, Cut(10), "PUT", "file")
