@@ -5,7 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 
-from waterbutler.core.errors import CheckedOut, Forbidden, WaterButlerError
+from waterbutler.core.errors import (
+    CheckedOut,
+    Forbidden,
+    ProviderUnavailable,
+    WaterButlerError,
+)
 from waterbutler.core.filetree import Destination, FileTree, Node
 from waterbutler.core.path import MAX_NAME_BYTES
 from waterbutler_osfstorage.steps import unbroken
@@ -45,6 +50,11 @@ async def _exchange(
         await tree.move(old.id, aside, user=user)
     except CheckedOut:
         raise Forbidden("Something in what would be replaced is checked out.") from None
+    except ProviderUnavailable as error:
+        # It may be renamed, and only the news of it was lost.
+        if not await _is_called(tree, old, to.name):
+            await _give_back(tree, old, to, aside, user, error)
+        raise
     try:
         node = await bring()
     except BaseException as error:
@@ -69,7 +79,16 @@ async def _give_back(
     try:
         await tree.move(old.id, to, user=user)
     except WaterButlerError as failure:
-        _explain(error, f"{to.name} is now {aside.name} ({failure.message})")
+        if not await _is_called(tree, old, to.name):
+            _explain(error, f"{to.name} is now {aside.name} ({failure.message})")
+
+
+async def _is_called(tree: FileTree, node: Node, name: str) -> bool:
+    """Whether the host says that this is the name; not if it does not answer."""
+    try:
+        return (await tree.item(node.id)).name == name
+    except WaterButlerError:
+        return False
 
 
 def _explain(error: BaseException, more: str) -> None:

@@ -29,6 +29,7 @@ from waterbutler.core.errors import (
     ConfigInvalid,
     NotFound,
     ProviderFault,
+    ProviderUnavailable,
     WaterButlerError,
 )
 from waterbutler.core.filetree import Blob, Location
@@ -84,9 +85,14 @@ class Vault:
         """
         pending = Path((str(uuid.uuid4()),), False)
         hasher = Hasher(HASHES)
-        await self.inner.write(
-            pending, body.tee(hasher), mode=WriteMode.CREATE, content_type=content_type
-        )
+        try:
+            await self.inner.write(
+                pending, body.tee(hasher), mode=WriteMode.CREATE, content_type=content_type
+            )
+        except ProviderUnavailable:
+            # It may be there, and only the news of it was lost; nobody else has this name.
+            await unbroken(self._discard(pending))
+            raise
         hashes = hasher.digests()
         try:
             entry = await self._complete(pending, hashes, body.sent)

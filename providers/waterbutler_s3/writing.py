@@ -336,8 +336,10 @@ async def _next_done(running: set[asyncio.Task[None]]) -> None:
     """Wait until one of the tasks ends; raises what it raised."""
     done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     running -= done
-    for task in done:
-        task.result()
+    # All are looked at: several may have failed at the same time.
+    errors = [error for task in done if (error := task.exception()) is not None]
+    if errors:
+        raise errors[0]
 
 
 class _Pieces:
