@@ -18,6 +18,10 @@ from waterbutler.core.errors import ProviderUnavailable, QuotaExceeded, WaterBut
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.sqlite")
 
 _BUSY_SECONDS = 10.0
+"""How long a transaction waits for others."""
+_BUSY_STILL = 0.25
+"""The same, after one has waited in vain and until one has not."""
+_ALONE = "BEGIN IMMEDIATE"
 _WAL_TRIES = 50
 _WAL_PAUSE = 0.02
 
@@ -27,6 +31,9 @@ class SqliteFile:
 
     All methods block; call them in threads. Nothing is opened before the first transaction, so
     that processes may be forked before.
+
+    A transaction waits for others for some seconds. While that is in vain, the next ones wait for a
+    moment only: many requests together end as soon as one would.
 
     Args:
         file: Where it is; made at first use, with its folder.
@@ -38,6 +45,7 @@ class SqliteFile:
         self._schema = schema
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
+        self._patience = _BUSY_SECONDS
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -59,7 +67,7 @@ class SqliteFile:
             ProviderUnavailable: The file cannot be used now.
             QuotaExceeded: The disk is full.
         """
-        with self._transaction("BEGIN IMMEDIATE") as connection:
+        with self._transaction(_ALONE) as connection:
             yield connection
 
     def close(self) -> None:
@@ -71,10 +79,10 @@ class SqliteFile:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._lock:
+        with self._turn():
             try:
                 connection = self._opened()
-                connection.execute(begin)
+                self._begin(connection, begin)
                 try:
                     yield connection
                     connection.execute("COMMIT")
@@ -83,13 +91,35 @@ class SqliteFile:
                         connection.execute("ROLLBACK")
                     raise
             except sqlite3.Error as error:
-                raise _out_of_order(error) from error
+                raise self._out_of_order(error) from error
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Be the only one of this process, for which others are not waited for any longer."""
+        if not self._lock.acquire(timeout=self._patience):
+            raise _busy()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _begin(self, connection: sqlite3.Connection, begin: str) -> None:
+        connection.execute(f"PRAGMA busy_timeout = {self._patience * 1000:.0f}")
+        connection.execute(begin)
+        if begin == _ALONE:
+            self._patience = _BUSY_SECONDS
+
+    def _out_of_order(self, error: sqlite3.Error) -> WaterButlerError:
+        if _is_busy(error):
+            self._patience = _BUSY_STILL
+            return _busy()
+        return _failure(error)
 
     def _opened(self) -> sqlite3.Connection:
         try:
             return self._open()
         except OSError as error:
-            raise _out_of_order(error) from error
+            raise _failure(error) from error
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -97,7 +127,7 @@ class SqliteFile:
             # SQLite gives its other files the mode of this one.
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = sqlite3.connect(
-                self._file, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None
+                self._file, timeout=self._patience, check_same_thread=False, isolation_level=None
             )
             try:
                 self._set_up(connection)
@@ -128,11 +158,18 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _out_of_order(error: sqlite3.Error | OSError) -> WaterButlerError:
+def _is_busy(error: sqlite3.Error) -> bool:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return ProviderUnavailable("The server's own database is busy; try again.", retry_after=1)
+    return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def _busy() -> WaterButlerError:
+    return ProviderUnavailable("The server's own database is busy; try again.", retry_after=1)
+
+
+def _failure(error: sqlite3.Error | OSError) -> WaterButlerError:
     _log.warning("own database failed", reason=str(error))
-    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) == errno.ENOSPC:
+    full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    if full or getattr(error, "errno", 0) == errno.ENOSPC:
         return QuotaExceeded("The server's own database has no room left.")
     return ProviderUnavailable("The server's own database cannot be used.", retry_after=5)

@@ -46,6 +46,8 @@ _READERS = 4
 """Reads that may be inside the database at a time."""
 _WRITERS = {"sqlite": 1, "postgresql": 4}
 """SQLite has one writer anyway, and more would only fill the threads with waiting."""
+_BUSY_STILL = 0.25
+"""Seconds to wait for SQLite's other writers, after one has waited in vain until one has not."""
 _LONGEST = 120
 """Seconds that PostgreSQL may work on one statement."""
 _ATTEMPTS = 6
@@ -64,7 +66,8 @@ class Database:
 
     Args:
         url: ``sqlite:///folder/host.db`` or ``postgresql://user:password@host/name``.
-        patience: Seconds to wait for other transactions.
+        patience: Seconds to wait for other transactions. While SQLite's are waited for in vain,
+            the next ones wait for a moment only: many together end as soon as one would.
 
     Raises:
         ConfigInvalid: The URL makes no sense, or the driver is not installed.
@@ -72,6 +75,7 @@ class Database:
 
     def __init__(self, url: str, *, patience: float = 10.0) -> None:
         self._engine = _engine(_checked(url), patience)
+        self._patience = self._now_patient = patience
         self.dialect = self._engine.dialect.name
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="host-read")
         writers = _WRITERS[self.dialect]
@@ -136,8 +140,11 @@ class Database:
                 if not self._prepared:
                     self._prepare()
                 with self._connect(writes) as connection, connection.begin():
+                    self._now_patient = self._patience if writes else self._now_patient
                     return work(connection)
             except (SQLAlchemyError, UnicodeEncodeError, OverflowError) as error:
+                if _is_locked(error):
+                    self._now_patient = min(_BUSY_STILL, self._patience)
                 if not _is_retried(error) or attempt == _ATTEMPTS:
                     raise _explained(error) from error
             time.sleep(random.uniform(0.5, 1.5) * 0.01 * 2**attempt)  # noqa: S311 - only a pause
@@ -164,7 +171,8 @@ class Database:
             os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     def _connect(self, writes: bool) -> Connection:
-        return self._engine.connect().execution_options(writes=writes)
+        connection = self._engine.connect()
+        return connection.execution_options(writes=writes, patience=self._now_patient)
 
 
 def _checked(url: str) -> URL:
@@ -242,12 +250,22 @@ def _switch_to_wal(raw: sqlite3.Connection) -> None:
 
 def _begin(connection: Connection) -> None:
     """A writer takes the lock at once: it can then not lose against another one half-way."""
-    writes = connection.get_execution_options().get("writes", False)
+    options = connection.get_execution_options()
+    writes = options.get("writes", False)
+    if writes:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {options['patience'] * 1000:.0f}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _is_retried(error: Exception) -> bool:
     return _state(error) in _RETRIED
+
+
+def _is_locked(error: Exception) -> bool:
+    """Whether others kept SQLite's file from this transaction."""
+    original = getattr(error, "orig", None)
+    code = getattr(original, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def _state(error: Exception) -> str:
@@ -269,9 +287,8 @@ def _out_of_order(error: DBAPIError | PoolTimeout) -> WaterButlerError:
     state = _state(error)
     full, busy = state == _FULL, state in _BUSY or isinstance(error, PoolTimeout)
     if isinstance(error, DBAPIError) and isinstance(error.orig, sqlite3.Error):
-        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-        full = code == sqlite3.SQLITE_FULL
-        busy = code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+        full = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+        busy = _is_locked(error)
     if not busy:
         _log.warning("host's database failed", reason=str(getattr(error, "orig", error)))
     if full:
