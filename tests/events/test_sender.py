@@ -1,6 +1,7 @@
 """Messages are sent on their schedule, from disk, until they are heard."""
 
 import asyncio
+import sqlite3
 import time
 from dataclasses import dataclass, field
 
@@ -39,6 +40,15 @@ def happened(url, **changes) -> Event:
     return Event(
         action="create", user=User(id="u"), item=FILE, origin=ORIGIN, callback_url=url, **changes
     )
+
+
+async def heard(host, count):
+    """Wait until the host has heard so much."""
+    for _ in range(1000):
+        if len(host.logs) >= count:
+            break
+        await asyncio.sleep(0.01)
+    assert len(host.logs) == count
 
 
 @pytest.fixture
@@ -202,6 +212,38 @@ async def test_a_disk_that_fails_does_no_harm(http, tmp_path, url, clock):
     sink.emit(happened(url))
     await asyncio.sleep(0.05)
     await sink.aclose()
+
+
+async def test_a_disk_that_fails_for_a_while_loses_nothing(make_sink, host, url, tmp_path):
+    """What happens meanwhile waits in memory."""
+    (tmp_path / "spool.db").mkdir()
+    sink = make_sink()
+    sink.start()
+    sink.emit(happened(url))
+    await asyncio.sleep(0.05)
+    (tmp_path / "spool.db").rmdir()
+    await heard(host, 1)
+
+
+async def test_what_was_heard_and_could_not_be_noted_is_sent_again(
+    make_sink, host, url, tmp_path, monkeypatch
+):
+    """Once more is better than never: the sender goes on."""
+    failures = ["disk"]
+    done = Spool.done
+
+    def fail_once(spool, id):
+        if failures:
+            raise sqlite3.OperationalError(failures.pop())
+        done(spool, id)
+
+    monkeypatch.setattr(Spool, "done", fail_once)
+    sink = make_sink()
+    sink.start()
+    sink.emit(happened(url))
+    await heard(host, 2)
+    sink.emit(happened(url))
+    await heard(host, 3)
 
 
 def test_only_its_owner_may_read_the_queue(tmp_path, url):

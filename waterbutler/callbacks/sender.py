@@ -23,6 +23,8 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.callback"
 
 GOOD_FOR = 60.0
 """How many seconds a signed message is good."""
+_IN_MEMORY = 10_000
+"""How many events may wait for a disk that cannot be written to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,8 @@ class CallbackSink:
     """Tells hosts of events: signed, after the answer, again and again, across restarts.
 
     An event goes to disk first and is sent from there, by this process or, if it ends, by
-    another one. `start` it in the loop that it works in.
+    another one. While the disk cannot be written to, it waits in memory. `start` it in the loop
+    that it works in.
 
     Args:
         http: Speaks to hosts.
@@ -78,6 +81,7 @@ class CallbackSink:
         self._secret = secret
         self._schedule = schedule
         self._wake = asyncio.Event()
+        self._closing = asyncio.Event()
         self._storing: set[asyncio.Task[None]] = set()
         self._sender: asyncio.Task[None] | None = None
 
@@ -96,6 +100,7 @@ class CallbackSink:
 
     async def aclose(self) -> None:
         """Put everything on disk and stop sending; what was not heard waits for the next start."""
+        self._closing.set()
         await asyncio.gather(*self._storing)
         if self._sender is not None:
             self._sender.cancel()
@@ -105,15 +110,23 @@ class CallbackSink:
 
     async def _store(self, event: Event, url: str) -> None:
         document = document_of(event)
-        try:
-            now = self._schedule.clock()
-            kept = await asyncio.to_thread(self._spool.add, url, document, due=now)
-        except (sqlite3.Error, OSError) as error:
-            _log.error("callback lost", action=event.action, url=url, reason=str(error))
-            return
-        if not kept:
-            _log.error("callback lost", action=event.action, url=url, reason="too many wait")
-        self._wake.set()
+        while True:
+            last = self._closing.is_set() or len(self._storing) > _IN_MEMORY
+            try:
+                now = self._schedule.clock()
+                kept = await asyncio.to_thread(self._spool.add, url, document, due=now)
+            except (sqlite3.Error, OSError) as error:
+                reason = str(error)
+            else:
+                reason, last = "too many wait", True
+                if kept:
+                    self._wake.set()
+                    return
+            if last:
+                _log.error("callback lost", action=event.action, url=url, reason=reason)
+                return
+            _log.warning("callback not on disk", action=event.action, url=url, reason=reason)
+            await self._wait(self._closing, self._schedule.look)
 
     async def _send_all(self) -> None:
         while True:
@@ -124,7 +137,7 @@ class CallbackSink:
                 _log.error("callbacks cannot be read", reason=str(error))
                 pause = self._schedule.look
             if pause > 0:
-                await self._wait(pause)
+                await self._wait(self._wake, pause)
 
     async def _send_due(self) -> float:
         """Send what is due; gives how long nothing will be."""
@@ -142,10 +155,10 @@ class CallbackSink:
                 group.create_task(self._send(message))
         return 0
 
-    async def _wait(self, seconds: float) -> None:
-        """Wait, or until something new is there."""
+    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait, or until something happens."""
         waiters = [
-            asyncio.ensure_future(self._wake.wait()),
+            asyncio.ensure_future(event.wait()),
             asyncio.ensure_future(self._schedule.sleep(seconds)),
         ]
         try:
@@ -156,6 +169,13 @@ class CallbackSink:
             await asyncio.gather(*waiters, return_exceptions=True)
 
     async def _send(self, message: Waiting) -> None:
+        try:
+            await self._send_and_note(message)
+        except (sqlite3.Error, OSError) as error:
+            # It is due again when it counts as left behind, and may be heard twice.
+            _log.error("callback not noted", url=message.url, reason=str(error))
+
+    async def _send_and_note(self, message: Waiting) -> None:
         reason, out_of_order = await self._try(message)
         if reason is None:
             await asyncio.to_thread(self._spool.done, message.id)
