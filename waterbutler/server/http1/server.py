@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tornado import iostream, tcpserver
 
 from waterbutler.server.http1.connection import Connection, ConnectionOptions, Exchange
 from waterbutler.server.http1.head import Request
+from waterbutler.server.http1.listening import Listening
 
 
 class Server(tcpserver.TCPServer):
@@ -30,6 +31,10 @@ class Server(tcpserver.TCPServer):
         self._answerer = answerer
         self._options = options
         self._connections: set[Connection] = set()
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """See `tornado.tcpserver.TCPServer.add_sockets`; takes the sockets over."""
+        super().add_sockets([Listening.of(plain) for plain in sockets])
 
     async def handle_stream(self, stream: iostream.IOStream, address: tuple[Any, ...]) -> None:  # noqa: ARG002
         """See `tornado.tcpserver.TCPServer.handle_stream`."""
