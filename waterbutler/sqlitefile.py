@@ -19,7 +19,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.sqlite")
 
 _BUSY_SECONDS = 10.0
 """How long a transaction waits for others."""
-_BUSY_STILL = 0.25
+_BUSY_STILL = 0.05
 """The same, after one has waited in vain and until one has not."""
 _ALONE = "BEGIN IMMEDIATE"
 _WAL_TRIES = 50

@@ -46,7 +46,7 @@ _READERS = 4
 """Reads that may be inside the database at a time."""
 _WRITERS = {"sqlite": 1, "postgresql": 4}
 """SQLite has one writer anyway, and more would only fill the threads with waiting."""
-_BUSY_STILL = 0.25
+_BUSY_STILL = 0.05
 """Seconds to wait for SQLite's other writers, after one has waited in vain until one has not."""
 _LONGEST = 120
 """Seconds that PostgreSQL may work on one statement."""
