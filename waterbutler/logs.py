@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 
 import msgspec
 import structlog
 
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
-
-_BREAKS = re.compile(r"[\x7f-\x9f\u2028\u2029]")
-"""What JSON may hold as it is, and some readers take for the end of a line or for a command."""
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -26,7 +22,8 @@ def configure(level: str, format: str) -> None:
     """
     number = _LEVELS[level]
     as_text = format == "text" or (format == "auto" and sys.stderr.isatty())
-    renderer = structlog.dev.ConsoleRenderer() if as_text else _as_json
+    colors = sys.stderr.isatty()
+    renderer = structlog.dev.ConsoleRenderer(colors=colors) if as_text else _as_json
     prepared = _spelled_out if as_text else structlog.processors.format_exc_info
     structlog.configure(
         processors=[
@@ -52,7 +49,16 @@ def _as_json(_logger: object, _method: str, event: structlog.typing.EventDict) -
     line = _encode(event)
     if line.isascii() and b"\x7f" not in line:
         return line
-    return _BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", line.decode()).encode()
+    text = line.decode()
+    if text.isprintable():
+        return line
+    return "".join(char if char.isprintable() else _escaped(char) for char in text).encode()
+
+
+def _escaped(char: str) -> str:
+    """A character as JSON can write every one: in one or two units of UTF-16."""
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
 
 
 def _spelled_out(

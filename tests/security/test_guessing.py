@@ -126,9 +126,10 @@ async def test_signing_in_cannot_be_tried_for_ever(tmp_path):
     limits = assembly.context.limits
     assert limits is not None
     sockets = bind_sockets(0, "127.0.0.1")
+    port = sockets[0].getsockname()[1]
     assembly.server.add_sockets(sockets)
     try:
-        server = Raw(sockets[0].getsockname()[1])
+        server = Raw(port)
         target, body = f"/v2/{SECOND['auth'][1]}", b'{"token": "wrong"}'
         statuses = [
             (await server.request("POST", target, NOBODY, body)).status for _ in range(limit + 3)
