@@ -161,16 +161,16 @@ async def test_a_host_is_not_put_into_links(server, host):
         *("evil.example.org:80", "?", "#", "/#/status", "/\xff\xfe"),
     ],
 )
-@pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS", "CONNECT", "TRACE", "DELETE"])
-async def test_an_odd_target_is_answered_and_nothing_else(server, method, target):
+async def test_an_odd_target_is_answered_and_nothing_else(server, target):
     """No error of ours, no redirect, and nothing of the request in the answer's header."""
     lines = [f"Authorization: {ALICE['Authorization']}", "X-Evil: yes", "Connection: close"]
-    heard = await say(server, head(method, target, *lines))
-    (reply,) = heard.replies
-    assert reply.status in ({204} if method == "OPTIONS" else set()) | {400, 401, 404, 405}
-    assert "Location" not in reply.headers
-    assert "evil" not in str(list(reply.headers.get_all()))
-    assert b"X-Evil" not in reply.body
+    for method in ("GET", "PUT", "OPTIONS", "CONNECT", "TRACE", "DELETE"):
+        heard = await say(server, head(method, target, *lines))
+        (reply,) = heard.replies
+        assert reply.status in ({204} if method == "OPTIONS" else set()) | {400, 401, 404, 405}
+        assert "Location" not in reply.headers
+        assert "evil" not in str(list(reply.headers.get_all()))
+        assert b"X-Evil" not in reply.body
 
 
 # -- what is logged --------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class _Storage(BaseHTTPRequestHandler):
         told = f"<Error><Code>Odd</Code><Message>{self.path} {self.headers}</Message></Error>"
         body = told.replace("\n", " ").encode()
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.send_response(403)
+        self.send_response(400)
         self.send_header("x-amz-request-id", self.headers.get("x-amz-security-token", ""))
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

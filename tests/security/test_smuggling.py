@@ -181,13 +181,13 @@ async def test_what_chunks_may_carry_means_nothing(server, body):
 
 
 @pytest.mark.parametrize("case", AMBIGUOUS)
-@pytest.mark.parametrize("method", ["PUT", "GET"])
-async def test_a_head_that_can_be_read_in_two_ways_is_refused(server, log, method, case):
+async def test_a_head_that_can_be_read_in_two_ways_is_refused(server, log, case):
     """And what follows is no request, however long its body was meant to be."""
-    target = named("a.txt") if method == "PUT" else BASE + "/"
-    heard = await say(server, head(method, target, TOKEN, *AMBIGUOUS[case]) + BODY + SMUGGLED)
-    assert heard.refused, heard
-    assert "/smuggled" not in seen(log)
+    for method, target in (("PUT", named("a.txt")), ("GET", BASE + "/")):
+        start = head(method, target, TOKEN, *AMBIGUOUS[case])
+        heard = await say(server, start + BODY + SMUGGLED)
+        assert heard.refused, heard
+        assert "/smuggled" not in seen(log)
     assert await server.names() == []
 
 
@@ -209,12 +209,12 @@ async def test_chunks_that_can_be_read_in_two_ways_are_refused(server, log, case
     assert await server.names() == []
 
 
-@pytest.mark.parametrize("case", CHUNKS)
-async def test_a_body_that_nobody_wants_is_read_as_strictly(server, log, case):
+async def test_a_body_that_nobody_wants_is_read_as_strictly(server, log):
     """A request that is refused anyway is answered once, and its body is no request."""
-    heard = await say(server, head("PUT", named("a.txt"), CHUNKED) + CHUNKS[case] + SMUGGLED)
-    assert heard.statuses in ([400], [401])
-    assert "/smuggled" not in seen(log)
+    for body in CHUNKS.values():
+        heard = await say(server, head("PUT", named("a.txt"), CHUNKED) + body + SMUGGLED)
+        assert heard.statuses in ([400], [401]), body
+        assert "/smuggled" not in seen(log), body
 
 
 @pytest.mark.parametrize(
