@@ -16,6 +16,7 @@ TEST = [
     "hypothesis>=6.100",
     "import-linter>=2.3",
     "jsonschema>=4.23",
+    "libfaketime>=3.0; sys_platform == 'linux'",
     "mypy>=1.14",
     "openapi-spec-validator>=0.7.2",
     "osfclient==0.0.5",

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime
+import gc
 import re
 import traceback
 
@@ -117,6 +118,23 @@ async def test_looking_for_the_name_is_tried_again(data):
         s.between.rule = times(2, error("ServiceUnavailable"), "GET|HEAD", "")
         await put(s.storage, FILE, data, WriteMode.CREATE)
         assert await get(s.storage, FILE) == data
+
+
+async def test_parts_that_fail_together_all_fail_seen(io_loop):
+    """No task ends with an error that nobody looked at."""
+    unseen = []
+    io_loop.asyncio_loop.set_exception_handler(lambda _, context: unseen.append(context))
+
+    async def fail():
+        raise ProviderUnavailable("down")
+
+    running = {asyncio.create_task(fail()) for _ in range(3)}
+    await asyncio.sleep(0)
+    with pytest.raises(ProviderUnavailable):
+        await writing._next_done(running)
+    gc.collect()
+    assert not running
+    assert unseen == []
 
 
 async def test_a_small_file_whose_connection_breaks_is_sent_again():
