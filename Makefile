@@ -6,7 +6,7 @@ PIP = .venv/bin/python -m pip install --quiet --no-compile --disable-pip-version
 
 serve: .venv/serve.stamp
 	@exec .venv/bin/waterbutler serve
-test lint types floors docs unit servers bench fuzz settings-docs changelog build: .venv/develop.stamp
+test lint types floors docs unit servers bench fuzz settings-docs performance-docs changelog build: .venv/develop.stamp
 	@exec .venv/bin/python -m invoke $@
 tasks: .venv/develop.stamp
 	@exec .venv/bin/python -m invoke --list
@@ -22,4 +22,4 @@ clean:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv
 
-.PHONY: serve test lint types floors docs unit servers bench fuzz settings-docs changelog build tasks clean
+.PHONY: serve test lint types floors docs unit servers bench fuzz settings-docs performance-docs changelog build tasks clean

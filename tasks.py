@@ -22,28 +22,29 @@ TEST_TOOLS = {
     "ceph-osd": "ceph-osd",
     "chromium": "chromium",
     "curl": "curl",
+    "nginx": "nginx-light",
     "postgres": "postgresql",
     "radosgw": "radosgw",
     "redis-server": "redis-server",
     "unzip": "unzip",
+    "wrk": "wrk",
 }
-"""The commands that tests talk to, and the Debian packages that have them."""
+"""The commands that tests and benchmarks talk to, and the Debian packages that have them."""
 HIDDEN_TOOLS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 """Where Debian keeps the programs of PostgreSQL."""
-BENCH_TOOLS = {"nginx": "nginx-light", "wrk": "wrk"}
-"""The same for benchmarks."""
 
 TABLE_START, TABLE_END = "<!-- table of settings -->\n", "<!-- end of the table -->\n"
 """What stands around the generated part of docs/settings.md."""
+RESULTS_START, RESULTS_END = "<!-- results -->\n", "<!-- end of the results -->\n"
+"""The same of docs/performance.md."""
 
 
-@task(help={"bench": "Get what the benchmarks need as well."})
-def servers(c, bench=False):
-    """Get the programs that tests talk to; without root, say how."""
-    wanted = TEST_TOOLS | (BENCH_TOOLS if bench else {})
+@task
+def servers(c):
+    """Get the programs that tests and benchmarks talk to; without root, say how."""
     search = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, HIDDEN_TOOLS)])
     missing = sorted(
-        package for tool, package in wanted.items() if not shutil.which(tool, path=search)
+        package for tool, package in TEST_TOOLS.items() if not shutil.which(tool, path=search)
     )
     if not missing:
         return
@@ -116,11 +117,20 @@ def serve(c):
     c.run(f"{PYTHON} -m waterbutler serve")
 
 
-@task(help={"options": "Given to the benchmarks as they are."})
-def bench(c, options=""):
-    """Run the benchmarks."""
-    servers(c, bench=True)
-    c.run(f"{PYTHON} -m benchmarks {options}".strip())
+@task(
+    servers,
+    help={
+        "rows": "What to measure, such as 'download upload'; everything by default.",
+        "quick": "Measure less: enough to see a change, and not kept.",
+        "rounds": "How often each side is measured.",
+        "options": "Given to the benchmarks as they are, such as '--folder /mnt/fast'.",
+    },
+)
+def bench(c, rows="", quick=False, rounds=0, options=""):
+    """Measure the server beside others; a full run of a row is kept in benchmarks/results."""
+    chosen = ["--sizes quick"] if quick else []
+    chosen += [f"--rounds {rounds}"] if rounds else []
+    c.run(" ".join([PYTHON, "-m benchmarks", *chosen, options, rows]).strip())
 
 
 @task(
@@ -139,10 +149,27 @@ def settings_docs(_c):
     """Write the table of settings in docs/settings.md anew."""
     from waterbutler.settings.table import markdown  # noqa: PLC0415 - the other tasks need none of it
 
-    page = ROOT / "docs" / "settings.md"
-    before, start, rest = page.read_text().partition(TABLE_START)
-    _, end, after = rest.partition(TABLE_END)
-    page.write_text(f"{before}{start}\n{markdown()}{end}{after}")
+    _write_between(ROOT / "docs" / "settings.md", TABLE_START, TABLE_END, markdown())
+
+
+@task
+def performance_docs(_c):
+    """Write the tables and plots of docs/performance.md anew, from benchmarks/results."""
+    from benchmarks import record  # noqa: PLC0415 - the other tasks need none of it
+    from benchmarks.plots import draw  # noqa: PLC0415
+    from benchmarks.report import markdown  # noqa: PLC0415
+
+    found = record.read(record.FOLDER)
+    page = ROOT / "docs" / "performance.md"
+    _write_between(page, RESULTS_START, RESULTS_END, markdown(found))
+    for file in draw(found, page.parent / "images"):
+        print(f"Written: {file.relative_to(ROOT)}")
+
+
+def _write_between(page, start, end, text):
+    before, start, rest = page.read_text().partition(start)
+    _, end, after = rest.partition(end)
+    page.write_text(f"{before}{start}\n{text}{end}{after}")
     print(f"Written: {page.relative_to(ROOT)}")
 
 
@@ -166,7 +193,7 @@ def build(c):
 
 namespace = Collection(
     *(servers, lint, types, floors, docs, unit, test, serve, bench, fuzz),
-    *(settings_docs, changelog, build),
+    *(settings_docs, performance_docs, changelog, build),
 )
 namespace.configure(
     {

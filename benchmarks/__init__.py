@@ -1,1 +1,1 @@
-"""Measurements: ratios against peers in the same run, and memory under load."""
+"""Measurements beside other programs, in the same run and on the same machine."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 from botocore.config import Config
 
 from tests.servers.sharing import PATIENCE, Started, free_ports, guarded, shared, wait_until
@@ -29,7 +30,7 @@ class S3Server:
     dialect: str
     url: str
 
-    def client(self, *, secret_key: str = SECRET_KEY):
+    def client(self, *, secret_key: str = SECRET_KEY) -> BaseClient:
         """Boto3 as somebody else would use it."""
         return boto3.client(
             "s3",
