@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import record
+from benchmarks.load import WrongAnswer
 from benchmarks.measuring import Row, Seen
 from benchmarks.programs import Missing
 from benchmarks.report import reached, shown
@@ -33,14 +34,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     keep: Path | None = options.results
     if keep is None and sizes.name == FULL.name and sizes.rounds >= FULL.rounds:
         keep = record.FOLDER
+    failed: list[str] = []
     for name in options.rows or ROWS:
         try:
             found = measure(ROWS[name], sizes, options.folder)
-        except Missing as missing:
-            raise SystemExit(f"{name}: {missing}") from None
+        except (Missing, OSError, WrongAnswer) as problem:
+            # The other rows take an hour and know nothing of this one.
+            print(f"\n{name}: {type(problem).__name__}: {problem}")
+            failed.append(name)
+            continue
         _print(ROWS[name], found)
         if keep:
             print(f"  written: {record.write(found, keep)}")
+    if failed:
+        raise SystemExit(f"Not measured: {', '.join(failed)}")
 
 
 def measure(row: Row, sizes: Sizes, folder: Path | None = None) -> record.Result:
@@ -77,7 +84,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _print(row: Row, found: record.Result) -> None:
-    print(f"\n{row.title} ({time.strftime('%H:%M:%S')})")
+    print(f"\n{row.title} (`{row.name}`, {found.sizes}, {time.strftime('%H:%M:%S')})")
     for one in found.measurements:
         at = "" if one.at is None else f" at {one.at:,.10g}"
         spread = f"{shown(min(one.values))} to {shown(max(one.values))}"

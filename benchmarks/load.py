@@ -28,6 +28,8 @@ PATIENCE = 900.0
 """Seconds within which something must happen on some connection."""
 BLOCK = 8 << 20
 """How much to take or to send with one call."""
+MOST_SECONDS = 10.0
+"""How long ``wrk`` waits at least before a server that answers nothing is given up."""
 _HEAD = 1 << 16
 
 
@@ -245,7 +247,7 @@ def wrk(
     Args:
         url: What to ask for.
         token: Signs in, if there is one.
-        seconds: For how long.
+        seconds: For how long; longer if not a single answer has come by then.
         connections: How many; they are kept.
         script: A script that makes the requests.
 
@@ -276,7 +278,7 @@ def wrk(
     if match is None or "Non-2xx" in output or "Socket errors" in output:
         raise WrongAnswer(f"{url} does not answer as it should:\n{output}")
     if not float(match[1]):
-        if seconds >= 1:
+        if seconds >= MOST_SECONDS:
             raise WrongAnswer(f"{url} answers nothing within {seconds:g} seconds")
         return wrk(url, token, seconds * 4, connections=connections, script=script)
     return Requests(float(match[1]), (_children() - before) / (time.perf_counter() - start))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Side = Callable[[], None]
 """Does something once, and says what it saw to a `Seen`."""
+SHARED = 0.1
+"""How much of a core the load generator may take from the servers."""
 
 
 class Measurement(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -88,7 +90,8 @@ class Goal:
         of: The measurement that it is compared with; then ``bound`` is a ratio.
         at_most: Whether ``bound`` is the most.
         every: Whether each round must reach it; else the median counts.
-        cores: With fewer cores the machine is too small to tell.
+        cores: How many cores the servers need; a machine with fewer is too small to tell.
+        load: The measurement of the cores that the load generator needs besides.
     """
 
     what: str
@@ -97,6 +100,7 @@ class Goal:
     at_most: bool = False
     every: bool = False
     cores: int = 1
+    load: str = ""
 
 
 class Verdict(msgspec.Struct, kw_only=True):
@@ -162,6 +166,7 @@ def judge(goal: Goal, measurements: Sequence[Measurement]) -> Verdict:
     if goal.every:
         value = max(values) if goal.at_most else min(values)
     reached = value <= goal.bound if goal.at_most else value >= goal.bound
+    needed = goal.cores + (found[goal.load].median if goal.load else 0)
     return Verdict(
         goal=text,
         what=goal.what,
@@ -169,5 +174,5 @@ def judge(goal: Goal, measurements: Sequence[Measurement]) -> Verdict:
         least=min(values),
         most=max(values),
         unit=unit,
-        reached=reached if (os.cpu_count() or 1) >= goal.cores else None,
+        reached=reached if needed <= (os.cpu_count() or 1) + SHARED else None,
     )

@@ -51,7 +51,7 @@ class File(tornado.web.RequestHandler):
 
 async def main():
     app = tornado.web.Application([("/meta", Hello), ("/file", File)], log_function=lambda h: None)
-    server = app.listen(0, "127.0.0.1")
+    server = app.listen(0, "127.0.0.1", backlog=1024)
     port = next(iter(server._sockets.values())).getsockname()[1]
     print(f"http://127.0.0.1:{port}/", flush=True)
     await asyncio.Event().wait()

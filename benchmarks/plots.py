@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from benchmarks.record import Result
 from benchmarks.report import curves, image
 from benchmarks.rows import ROWS
 
+WIDEST = 3.0
+"""Bars end here: three times as good as asked for is good enough to be seen."""
 GOOD, BAD, UNKNOWN = "#3a7d44", "#b3452c", "#8a8a8a"
 
 
@@ -44,6 +47,7 @@ def _goals(results: Mapping[str, Result]) -> Figure:
     for found in results.values():
         for goal, verdict in zip(ROWS[found.row].goals, found.verdicts, strict=True):
             share = goal.bound / verdict.value if goal.at_most else verdict.value / goal.bound
+            share = min(share, WIDEST)
             color = {True: GOOD, False: BAD, None: UNKNOWN}[verdict.reached]
             beside = f" / {goal.of}" if goal.of else ""
             bars.append((f"{found.row}: {verdict.what}{beside}", share, color))
@@ -52,7 +56,7 @@ def _goals(results: Mapping[str, Result]) -> Figure:
     names, shares, colors = zip(*reversed(bars), strict=True)
     axes.barh(names, shares, color=colors, height=0.7)
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set_xscale("log")
+    axes.set_xlim(0, WIDEST)
     axes.set_xlabel("measured / goal (turned over where less is better); 1 is enough")
     axes.tick_params(axis="y", labelsize=7)
     axes.margins(y=0.01)
@@ -73,12 +77,20 @@ def _curves(row: Row, lines: Mapping[str, Sequence[Measurement]]) -> Figure:
         axes.set_yscale("log")
         axes.set_ylabel(unit)
         axes.grid(visible=True, which="major", linewidth=0.4)
+        _widen(axes)
         if unit == "s":
             _guide(axes, [one for line in chosen.values() for one in line])
         axes.legend(fontsize=7)
         if number == len(units) - 1:
             axes.set_xlabel(row.axis)
     return figure
+
+
+def _widen(axes: Axes) -> None:
+    """Show a decade at least: what hardly changes must look so."""
+    least, most = axes.get_ylim()
+    missing = math.sqrt(max(1.0, 10 / (most / least)))
+    axes.set_ylim(least / missing, most * missing)
 
 
 def _guide(axes: Axes, points: Sequence[Measurement]) -> None:

@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
+from botocore.client import BaseClient
+
 from benchmarks import peers
 from benchmarks.load import Request, WrongAnswer, ask
 from benchmarks.peers import Peer
@@ -106,6 +108,11 @@ class Stage:
     def s3(self) -> S3Server:
         """SeaweedFS, with as much memory as it is quick with; it ends with this process."""
         return seaweedfs("4GiB")
+
+    @functools.cached_property
+    def s3_client(self) -> BaseClient:
+        """Boto3, as somebody else would use it; making one takes as long as many requests."""
+        return self.s3.client()
 
     @functools.cached_property
     def ten(self) -> Path:

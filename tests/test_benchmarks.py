@@ -115,11 +115,14 @@ def test_every_goal_of_a_full_run_has_rounds_enough():
         (Goal("a", 20, at_most=True, every=True), 30.0, False),
         (Goal("a", 20, every=True), 10.0, False),
         (Goal("a", 2, of="b", cores=10_000), 2.0, None),
+        (Goal("a", 2, of="b", load="little"), 2.0, True),
+        (Goal("a", 2, of="b", cores=os.cpu_count(), load="much"), 2.0, None),
     ],
 )
 def test_a_goal_is_judged_by_the_median_of_the_rounds(goal, value, reached):
     """A ratio is that of each round, not of the medians; a machine too small does not tell."""
-    measurements = [measurement("a", 10, 30, 20), measurement("b", 5, 10, 100)]
+    measurements = [measurement("a", 10, 30, 20), measurement("b", 5, 30, 2)]
+    measurements += [measurement("little", 0.05), measurement("much", 0.5)]
     verdict = judge(goal, measurements)
     assert (verdict.value, verdict.reached) == (value, reached)
 
@@ -276,9 +279,9 @@ def test_plots_are_the_same_for_the_same_figures(tmp_path):
 
 def test_the_page_shows_the_results_that_are_kept():
     """``invoke performance-docs`` would change nothing, and every plot is there."""
-    text = markdown(record.read(record.FOLDER))
     page = (DOCS / "performance.md").read_text()
-    assert text in page
+    (written,) = re.findall(r"<!-- results -->\n(.*)<!-- end of the results -->\n", page, re.DOTALL)
+    assert written == "\n" + markdown(record.read(record.FOLDER))
     for name in re.findall(r"\]\((images/[^)]+)\)", page):
         assert (DOCS / name).exists(), name
 
@@ -293,6 +296,22 @@ def test_a_row_that_does_not_exist_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["downloads"])
     assert "no such row: downloads; there are download" in capsys.readouterr().err
+
+
+def test_a_row_that_fails_does_not_stop_the_others(monkeypatch, capsys):
+    """An hour of measuring is not lost; who called is told at the end."""
+
+    def fail(stage, seen):
+        raise WrongAnswer("odd")
+
+    def measure(stage, seen):
+        seen.add("x", "s", 1.0)
+
+    monkeypatch.setitem(ROWS, "bad", Row("bad", "Something bad", fail))
+    monkeypatch.setitem(ROWS, "good", Row("good", "Something good", measure))
+    with pytest.raises(SystemExit, match="Not measured: bad"):
+        main(["bad", "good", "--sizes", "tiny"])
+    assert "Something good" in capsys.readouterr().out
 
 
 def test_the_command_writes_what_it_measured(monkeypatch, tmp_path, capsys):

@@ -21,13 +21,15 @@ Transfers = Callable[[Stage, Peer, int], None]
 MOST = 120.0
 ROUNDS = 3
 SLOW_SIZE = 10 * MIB
+FEW = 100
+"""Files of each folder that is copied."""
 
 
 def memory(stage: Stage, seen: Seen) -> None:
     """Each kind of transfer, many at a time."""
     source = fill(stage.folder / "parallel.bin", stage.sizes.parallel_size)
     (stage.files / source.name).hardlink_to(source)
-    stage.s3.client().upload_file(str(source), BUCKET, f"bench/{source.name}")
+    stage.s3_client.upload_file(str(source), BUCKET, f"bench/{source.name}")
     for _ in range(min(ROUNDS, stage.sizes.rounds)):
         for name, transfers in KINDS.items():
             renew(source)
@@ -90,9 +92,9 @@ def _osf_downloads(stage: Stage, server: Peer, count: int) -> None:
 
 
 def _copies(stage: Stage, server: Peer, count: int) -> None:
-    stage.members("copied", stage.sizes.copies, SMALL)
+    stage.members("few", min(FEW, stage.sizes.copies), SMALL)
     names = [f"copy-{number}" for number in range(count)]
-    exchange([copy_request(server, "filesystem", "copied/", "s3", name) for name in names])
+    exchange([copy_request(server, "filesystem", "few/", "s3", name) for name in names])
     remove(stage, "copy-")
 
 

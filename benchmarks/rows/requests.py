@@ -10,6 +10,7 @@ from benchmarks.peers import Peer
 from benchmarks.stage import TOKEN, Stage, mount
 
 REQUESTS = "requests/s"
+LOAD = ": taken by the load generator"
 
 
 def small(stage: Stage, seen: Seen) -> None:
@@ -54,7 +55,7 @@ def _side(
         found = wrk(url, token, stage.sizes.seconds)
         seen.add(name, REQUESTS, found.rate)
         if cores:
-            seen.add(f"{name}: taken by the load generator", "cores", found.cores)
+            seen.add(f"{name}{LOAD}", "cores", found.cores)
 
     return side
 
@@ -81,9 +82,15 @@ ROWS = (
         "workers",
         "Two workers",
         workers,
-        (
-            Goal("meta, 2 workers", 1.8, of="meta, 1 worker", cores=3),
-            Goal("10 KiB, 2 workers", 1.8, of="10 KiB, 1 worker", cores=3),
+        tuple(
+            Goal(
+                f"{what}, 2 workers",
+                1.8,
+                of=f"{what}, 1 worker",
+                cores=2,
+                load=f"{what}, 2 workers{LOAD}",
+            )
+            for what in ("meta", "10 KiB")
         ),
     ),
     Row(

@@ -29,7 +29,7 @@ CONCURRENCY = 5
 
 def downloads(stage: Stage, seen: Seen) -> None:
     """One object, through the server, through nginx, and by the usual client itself."""
-    source, client, key = stage.large, stage.s3.client(), "bench/large.bin"
+    source, client, key = stage.large, stage.s3_client, "bench/large.bin"
     size = source.stat().st_size
     client.upload_file(str(source), BUCKET, key)
     presigned = Request(_signed(stage, "get_object", key))
@@ -54,7 +54,7 @@ def downloads(stage: Stage, seen: Seen) -> None:
 
 def uploads(stage: Stage, seen: Seen) -> None:
     """The same the other way."""
-    source, client = stage.large, stage.s3.client()
+    source, client = stage.large, stage.s3_client
     size = source.stat().st_size
     name = "uploaded.bin"
     presigned = Request(_signed(stage, "put_object", name), method="PUT", source=source)
@@ -89,7 +89,7 @@ def uploads(stage: Stage, seen: Seen) -> None:
 def archive(stage: Stage, seen: Seen) -> None:
     """An archive of objects far away, and the same objects one after the other."""
     count = min(stage.sizes.members, 200)
-    client = stage.s3.client()
+    client = stage.s3_client
     for number in range(count):
         client.put_object(
             Bucket=BUCKET, Key=f"bench/far/{number}.jpg", Body=secrets.token_bytes(SMALL)
@@ -182,14 +182,14 @@ def _record(seen: Seen, name: str, count: int, found: int, seconds: float) -> No
 
 def store(stage: Stage, folder: Path, prefix: str) -> None:
     """Put the files of a folder under a prefix of the bucket."""
-    client = stage.s3.client()
+    client = stage.s3_client
     for file in folder.iterdir():
         client.put_object(Bucket=BUCKET, Key=f"{prefix}{file.name}", Body=file.read_bytes())
 
 
 def remove(stage: Stage, prefix: str) -> int:
     """Delete everything under a prefix; how many files there were."""
-    client = stage.s3.client()
+    client = stage.s3_client
     count = 0
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
     for page in pages:
@@ -204,7 +204,7 @@ def remove(stage: Stage, prefix: str) -> int:
 def _signed(stage: Stage, action: str, key: str) -> str:
     """A link to the S3 server that leads through nginx."""
     query = {"Bucket": BUCKET, "Key": key}
-    link: str = stage.s3.client().generate_presigned_url(action, Params=query, ExpiresIn=86400)
+    link: str = stage.s3_client.generate_presigned_url(action, Params=query, ExpiresIn=86400)
     return link.replace(stage.s3.url, stage.nginx_before_s3.url)
 
 
