@@ -240,6 +240,23 @@ async def test_silence_in_the_body_is_a_timeout():
             await reply.read()
 
 
+async def test_nobody_waits_for_ever_for_a_connection():
+    """Where others have them all and do not get on."""
+    answers = [b"hel", b"hello"]
+
+    async def answer(head, reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + answers.pop(0))
+        return True
+
+    options = {"connections_per_host": 1, "connect_seconds": 0.1, "idle_seconds": 0.1}
+    async with talking(answer, **options) as (peer, http):
+        first = await http.open("GET", peer.url)
+        with pytest.raises(ProviderTimeout):
+            await http.open("GET", peer.url)
+        await first.aclose()
+        assert await (await http.open("GET", peer.url)).read() == b"hello"
+
+
 async def test_a_peer_that_takes_nothing_is_a_timeout():
     done = asyncio.Event()
 

@@ -80,7 +80,8 @@ class HttpClient:
     Args:
         connect_seconds: How long making a connection may take.
         idle_seconds: How long the other side may neither send nor take anything.
-        connections_per_host: How many connections to one host there are at most.
+        connections_per_host: How many connections to one host there are at most. Who finds none
+            waits for as long as making one and its silence may take together.
         reach: Which machines it speaks to; ``None`` for all.
     """
 
@@ -94,7 +95,11 @@ class HttpClient:
     ) -> None:
         self._reach = reach
         self._timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=connect_seconds, sock_read=idle_seconds
+            total=None,
+            # Where all connections are taken, their users must get on or give up: so does this.
+            connect=connect_seconds + idle_seconds,
+            sock_connect=connect_seconds,
+            sock_read=idle_seconds,
         )
         self._idle_seconds = idle_seconds
         self._connections_per_host = connections_per_host
@@ -174,7 +179,7 @@ class HttpClient:
 
         Raises:
             ProviderUnavailable: There is no connection, or it broke.
-            ProviderTimeout: The other side was silent for too long.
+            ProviderTimeout: The other side was silent for too long, or no connection became free.
             ProviderFault: The other side speaks no proper HTTP, redirects too often or to where
                 nothing is encrypted, or is out of reach.
             ConfigInvalid: The address is none.
