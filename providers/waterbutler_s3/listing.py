@@ -108,6 +108,16 @@ async def versions(bucket: Bucket, key: str, *, size: int = PAGE) -> AsyncGenera
             raise ProviderFault(f"{bucket.label} does not come to the end of a list of versions.")
 
 
+async def uploads(bucket: Bucket, key: str) -> AsyncGenerator[tuple[str, datetime | None], None]:
+    """The unfinished uploads in parts of one key, with when they began; 1000 at most."""
+    query = [("uploads", ""), ("encoding-type", "url"), ("prefix", key)]
+    root = await _page(bucket, query, "ListMultipartUploadsResult")
+    is_encoded = root.findtext("EncodingType") == "url"
+    for item in root.iterfind("Upload"):
+        if _text(item, "Key", is_encoded=is_encoded) == key:
+            yield item.findtext("UploadId") or "", parse_iso_date(item.findtext("Initiated"))
+
+
 async def has_any(bucket: Bucket, prefix: str, *, path: str | None = None) -> bool:
     """Whether any key begins with ``prefix``."""
     query = [("list-type", "2"), ("encoding-type", "url"), ("max-keys", "1"), ("prefix", prefix)]

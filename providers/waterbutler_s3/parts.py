@@ -22,6 +22,8 @@ from waterbutler.core.errors import (
 from waterbutler.core.waiting import outwait
 from waterbutler_s3.bucket import Block, Bucket, Payload, Refused
 from waterbutler_s3.entries import clean_etag, is_md5
+from waterbutler_s3.listing import uploads
+from waterbutler_s3.unfinished import MOMENT, Begun, Note, Unfinished
 
 T = TypeVar("T")
 
@@ -63,18 +65,34 @@ class PartsUpload:
         self._id = id
         self._etags: dict[int, str] = {}
         self._md5s: dict[int, bytes] = {}
+        self._note: Note | None = None
 
-    async def begin(self, headers: Mapping[str, str]) -> None:
-        """Open it; ``headers`` are those of the object in the end.
+    async def begin(self, headers: Mapping[str, str], unfinished: Unfinished | None = None) -> None:
+        """Open it.
 
         The server answers: so what could not be aborted while it was out of order is aborted now.
+
+        Args:
+            headers: Those of the object in the end.
+            unfinished: Where to note that it lasts no longer than this process.
         """
-        _, root = await self._bucket.call(
-            "POST", self._key, [("uploads", "")], headers=headers, path=self._path
-        )
+        if unfinished is not None:
+            self._note = await unfinished.begin(self._key)
+        try:
+            _, root = await self._bucket.call(
+                "POST", self._key, [("uploads", "")], headers=headers, path=self._path
+            )
+        except BaseException as error:
+            # The answer may have been lost, and not the request.
+            refused = isinstance(error, WaterButlerError) and not error.temporary
+            await self._let_go(over=refused)
+            raise
         self._id = (root.findtext("UploadId") or "") if root is not None else ""
         if not self._id:
+            await self._let_go()
             raise ProviderFault(f"{self._bucket.label} does not take files in parts.")
+        if self._note is not None:
+            await asyncio.to_thread(self._note.name, self._id)
         await self._abort_others()
 
     @property
@@ -147,18 +165,28 @@ class PartsUpload:
         expected = self._combined()
         found = await self._bucket.patiently(lambda: self._complete(body, headers, expected))
         self._id = ""
+        await self._let_go()
         if found and expected and _COMBINED.fullmatch(found) and found != expected:
             raise Corrupted("The file is not made of the parts that were sent.")
         return found or expected
 
-    async def abort(self) -> None:
-        """Throw away what was sent; also parts that arrive while that happens.
+    async def abort(self) -> bool:
+        """Throw away what was sent, also parts that arrive meanwhile; whether that worked.
 
         Where the server does not do it now, the next upload in parts tries again.
         """
-        if not await self._is_aborted():
+        gone = await self._is_aborted()
+        if not gone:
             self._bucket.unfinished.append((self._key, self._id))
         self._id = ""
+        await self._let_go(over=gone)
+        return gone
+
+    async def _let_go(self, *, over: bool = True) -> None:
+        """The upload is over, or left to a sweep."""
+        if self._note is not None:
+            note, self._note = self._note, None
+            await asyncio.to_thread(note.end if over else note.leave)
 
     async def _is_aborted(self) -> bool:
         query = [("uploadId", self._id)]
@@ -253,6 +281,23 @@ class PartsUpload:
             return None
         joined = b"".join(self._md5s[number] for number in sorted(self._md5s))
         return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(self._md5s)}"
+
+
+async def abort_begun(bucket: Bucket, begun: Begun) -> None:
+    """End what a process that died has begun.
+
+    Raises:
+        WaterButlerError: It is still there, or may be.
+    """
+    for id in [begun.id] if begun.id else await _begun_then(bucket, begun):
+        if not await PartsUpload(bucket, begun.key, "", id).abort():
+            raise ProviderUnavailable("The storage does not abort an upload.")
+
+
+async def _begun_then(bucket: Bucket, begun: Begun) -> list[str]:
+    """The uploads of the key that began when this one did."""
+    moments = [(id, moment) async for id, moment in uploads(bucket, begun.key) if moment]
+    return [id for id, moment in moments if abs(moment.timestamp() - begun.since) < MOMENT]
 
 
 async def finished(step: Awaitable[T]) -> T:

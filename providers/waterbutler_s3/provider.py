@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path as FsPath
 from typing import ClassVar
 
 from waterbutler.core import (
@@ -38,12 +40,14 @@ from waterbutler_s3.bucket import Bucket, Patience, Refused
 from waterbutler_s3.config import S3Credentials, S3Settings, understand
 from waterbutler_s3.entries import from_headers
 from waterbutler_s3.listing import PAGE, child, has_any, pages, versions
-from waterbutler_s3.parts import finished
+from waterbutler_s3.options import WriteOptions
+from waterbutler_s3.parts import abort_begun, finished
 from waterbutler_s3.reading import part_of
 from waterbutler_s3.removal import delete_below, delete_key
 from waterbutler_s3.signing import Keys, Query, Signer
-from waterbutler_s3.transfer import Copier, Original
-from waterbutler_s3.writing import MAX_SIZE, WriteOptions, Writer
+from waterbutler_s3.transfer import Copier, Original, refuse_strangers
+from waterbutler_s3.unfinished import Unfinished
+from waterbutler_s3.writing import MAX_SIZE, Writer
 
 LONGEST_LINK = timedelta(days=7)
 """No signature is valid for longer."""
@@ -66,6 +70,7 @@ class S3Provider(Provider):
         label: The mount in words.
         patience: How long temporary failures are put up with.
         page_size: How many keys to ask for at a time.
+        notes: The folder for notes of what is under way.
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(  # type: ignore[misc]
@@ -91,14 +96,11 @@ class S3Provider(Provider):
         label: str,
         patience: Patience | None = None,
         page_size: int = PAGE,
+        notes: FsPath | None = None,
     ) -> None:
         setup = understand(settings, credentials)
         place = setup.place
-        keys = None
-        if credentials.access_key and credentials.secret_key:
-            keys = Keys(
-                credentials.access_key, credentials.secret_key, credentials.session_token or None
-            )
+        keys = Keys.of(credentials)
         self.info = StorageInfo(name, f"{place}/{setup.prefix}", label)
         self._prefix = setup.prefix
         self._unusable = setup.dialect.unusable
@@ -106,11 +108,8 @@ class S3Provider(Provider):
         self._bucket = Bucket(
             http, Signer(keys), place, setup.region, label, setup.dialect, patience
         )
-        options = WriteOptions(
-            part_size=settings.part_size,
-            concurrency=settings.concurrency,
-            headers={"x-amz-server-side-encryption": "AES256"} if settings.encrypt_uploads else {},
-        )
+        self._unfinished = Unfinished(notes, self.info.root, partial(abort_begun, self._bucket))
+        options = WriteOptions.of(settings, self._unfinished)
         self._writer = Writer(self._bucket, options)
         self._copier = Copier(self._bucket, self._writer, options)
         keeps = setup.dialect.versions if settings.versions is None else settings.versions
@@ -131,7 +130,8 @@ class S3Provider(Provider):
         """
         label = f"{mount.provider} {mount.name}".strip()
         settings, credentials = mount.config(S3Settings), mount.secrets(S3Credentials)
-        return cls(mount.provider, settings, credentials, context.http, label)
+        notes = context.data / "s3-uploads"
+        return cls(mount.provider, settings, credentials, context.http, label, notes=notes)
 
     # -- looking -------------------------------------------------------------------------------
 
@@ -305,6 +305,10 @@ class S3Provider(Provider):
         """See `Provider.abort_parts`."""
         await self._assembly(path, upload).abort()
 
+    async def sweep(self) -> int:
+        """See `Provider.sweep`; uploads in parts that processes of this server began."""
+        return await self._unfinished.sweep()
+
     # -- helpers -------------------------------------------------------------------------------
 
     def _key(self, path: Path) -> str:
@@ -392,9 +396,5 @@ class S3Provider(Provider):
         other = source.unwrapped
         if not isinstance(other, S3Provider):
             raise Unsupported("Only buckets can be copied from.")
-        mine, theirs = self._bucket, other._bucket  # noqa: SLF001 - the same class
-        one, two = mine.place, theirs.place
-        same_server = (one.scheme, one.host, one.base) == (two.scheme, two.host, two.base)
-        if not same_server or mine.signer.keys is None or mine.signer.keys != theirs.signer.keys:
-            raise Unsupported("Only buckets of the same account can be copied from.")
+        refuse_strangers(self._bucket, other._bucket)  # noqa: SLF001 - the same class
         return other

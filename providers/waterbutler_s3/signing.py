@@ -13,6 +13,8 @@ from urllib.parse import quote
 from botocore.auth import UNSIGNED_PAYLOAD, S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 
+from waterbutler_s3.config import S3Credentials
+
 # What it says about its work holds session tokens and signatures.
 logging.getLogger("botocore.auth").setLevel(logging.INFO)
 
@@ -26,6 +28,14 @@ class Keys:
     access_key: str
     secret_key: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, credentials: S3Credentials) -> Keys | None:
+        """Those of a mount; none for a bucket that is public."""
+        access_key, secret_key = credentials.access_key, credentials.secret_key
+        if not access_key or not secret_key:
+            return None
+        return cls(access_key, secret_key, credentials.session_token or None)
 
 
 class Signer:

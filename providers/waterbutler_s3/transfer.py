@@ -19,9 +19,10 @@ from waterbutler.core.errors import (
 from waterbutler_s3.bucket import Bucket, Refused
 from waterbutler_s3.entries import clean_etag, from_headers
 from waterbutler_s3.listing import Object, pages
+from waterbutler_s3.options import WriteOptions
 from waterbutler_s3.parts import MAX_PARTS, PartsUpload, finished
 from waterbutler_s3.removal import delete_below, delete_folders, delete_key, delete_keys, folders_of
-from waterbutler_s3.writing import WriteOptions, Writer
+from waterbutler_s3.writing import Writer
 
 WHOLE = 1 << 30
 """Up to this many bytes are copied in one request; the server allows 5 GiB, and takes long."""
@@ -236,7 +237,8 @@ class Copier:
             raise Unsupported("The storage does not copy files of this size.", path=str(to))
         upload = PartsUpload(self._bucket, key, str(to))
         try:
-            await finished(upload.begin({**self._options.headers, **self._kept(headers)}))
+            own = {**self._options.headers, **self._kept(headers)}
+            await finished(upload.begin(own, self._options.unfinished))
             await self._copy_ranges(upload, original, source)
             conditional = exclusive and await self._writer.claim("complete", to, key)
             return await finished(upload.complete(exclusive=conditional))
@@ -277,6 +279,18 @@ class Copier:
             for name, value in headers.items()
             if name.lower() in _ASIDE or name.lower().startswith("x-amz-meta-")
         }
+
+
+def refuse_strangers(mine: Bucket, theirs: Bucket) -> None:
+    """Refuse to copy between buckets that do not share a server and keys.
+
+    Raises:
+        Unsupported: They do not.
+    """
+    one, two = mine.place, theirs.place
+    same_server = (one.scheme, one.host, one.base) == (two.scheme, two.host, two.base)
+    if not same_server or mine.signer.keys is None or mine.signer.keys != theirs.signer.keys:
+        raise Unsupported("Only buckets of the same account can be copied from.")
 
 
 def _mark(found: Object) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from waterbutler.core import ByteStream, Entry, Path, WriteMode
@@ -20,13 +19,12 @@ from waterbutler.core.errors import (
 from waterbutler_s3.bucket import Block, Bucket, Refused
 from waterbutler_s3.entries import SHA256, clean_etag, from_headers, hashes_of, is_md5
 from waterbutler_s3.listing import has_any
+from waterbutler_s3.options import WriteOptions
 from waterbutler_s3.parts import MAX_PARTS, PartsUpload, finished
 
 MAX_SIZE = 5 << 40
 """The largest object, in bytes."""
 _MIB = 1 << 20
-_SAME_SIZED = 1000
-"""After so many parts of a file whose size is not known, they double."""
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -54,33 +52,6 @@ class Budget:
 
 BUDGET = Budget(64 * _MIB)
 """One for the process."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteOptions:
-    """How files are written.
-
-    Attributes:
-        part_size: What is sent in one piece, in bytes.
-        concurrency: How many pieces of a file are under way at a time.
-        headers: Headers that all new objects get.
-    """
-
-    part_size: int
-    concurrency: int
-    headers: Mapping[str, str]
-
-    def size_of(self, number: int, total: int | None, *, equal: bool) -> int:
-        """How large part ``number`` is of a file of ``total`` bytes.
-
-        Parts of a file whose size is not known grow with their number, unless all must be equal.
-        """
-        if total is not None:
-            least = -(-total // MAX_PARTS)
-            return max(self.part_size, -(-least // _MIB) * _MIB)
-        if equal:
-            return self.part_size
-        return self.part_size << ((number - 1) // _SAME_SIZED)
 
 
 class Writer:
@@ -264,7 +235,7 @@ class Writer:
         exclusive = mode is WriteMode.CREATE
         conditional = False
         try:
-            await finished(upload.begin(headers))
+            await finished(upload.begin(headers, self._options.unfinished))
             await self._fill(upload, pieces, first)
             conditional = exclusive and await self.claim("complete", path, key)
             etag = await finished(upload.complete(exclusive=conditional))

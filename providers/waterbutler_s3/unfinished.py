@@ -1,0 +1,196 @@
+"""Which uploads in parts are under way, so that those of a process that died can be aborted.
+
+A server keeps the parts of an upload until it is completed or aborted, and nobody sees them but who
+pays for them. So before an upload begins, a note of it is put into the data folder. It is locked as
+long as the process lives, and goes with the upload: the system lets go of the lock with the
+process, however that ends. A note that nobody holds is of an upload that nobody will end: whoever
+opens the storage next aborts it. No other upload is touched, whatever else the bucket is used for.
+
+A process may die when the server has begun an upload and has not said yet what it calls it. Then
+all that is known is the key and the time, and what fits both is aborted after `UNNAMED_AGE`.
+
+All of this is done as well as it can be: where no note can be written, uploads work as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from waterbutler.core.errors import WaterButlerError
+
+UNNAMED_AGE = 86400.0
+"""After how many seconds an upload is aborted of which only the key and the time are known, and any
+upload where the system has no locks."""
+MOMENT = 60.0
+"""Seconds in which an upload begins, and by which the clocks of two machines may differ."""
+_NAME = re.compile("[0-9a-f]{32}")
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """An upload.
+
+    Attributes:
+        storage: The bucket and the folder in it that the mount shows.
+        key: What the object is called in the end.
+        since: When it began, in seconds since the epoch.
+        id: What the server calls it; empty if that is not known.
+    """
+
+    storage: str
+    key: str
+    since: float
+    id: str = ""
+
+
+_decode = msgspec.json.Decoder(Begun).decode
+_encode = msgspec.json.Encoder().encode
+
+Abort = Callable[[Begun], Awaitable[None]]
+"""Aborts an upload; raises if it is still there."""
+
+
+@dataclass(slots=True)
+class Note:
+    """A note that this process holds; its methods block, and fail silently."""
+
+    file: Path
+    begun: Begun
+    fd: int
+
+    def name(self, id: str) -> None:
+        """Write down what the server calls the upload."""
+        self.begun = msgspec.structs.replace(self.begun, id=id)
+        with contextlib.suppress(OSError):
+            os.pwrite(self.fd, _encode(self.begun), 0)
+
+    def end(self) -> None:
+        """The upload is over; may be called again."""
+        if self.fd >= 0:
+            with contextlib.suppress(OSError):
+                self.file.unlink()
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave the upload to a sweep."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+class Unfinished:
+    """The notes of one storage.
+
+    Args:
+        folder: Where they are; made at first use, with mode 0700. Without it there are none.
+        storage: Which storage.
+        abort: Aborts one of its uploads.
+    """
+
+    def __init__(self, folder: Path | None, storage: str, abort: Abort) -> None:
+        self._folder = folder
+        self._storage = storage
+        self._abort = abort
+        self._swept = False
+
+    async def begin(self, key: str) -> Note | None:
+        """Note an upload that is about to begin. The first time, what died is aborted."""
+        if self._folder is None:
+            return None
+        if not self._swept:
+            await self.sweep()
+        return await asyncio.to_thread(self._begin, self._folder, key)
+
+    async def sweep(self) -> int:
+        """Abort the uploads of processes that are gone; returns how many there were."""
+        self._swept = True
+        if self._folder is None:
+            return 0
+        count = 0
+        for note in await asyncio.to_thread(lambda: list(self._dead())):
+            try:
+                await self._abort(note.begun)
+            except WaterButlerError:
+                # It stays written down, for a sweep that has more luck.
+                await asyncio.to_thread(note.leave)
+            except BaseException:
+                note.leave()
+                raise
+            else:
+                count += 1
+                await asyncio.to_thread(note.end)
+        return count
+
+    def _begin(self, folder: Path, key: str) -> Note | None:
+        begun = Begun(self._storage, key, time.time())
+        file = folder / secrets.token_hex(16)
+        try:
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            note = Note(file, begun, os.open(file, flags, 0o600))
+        except OSError:
+            return None
+        with contextlib.suppress(OSError):
+            # A sweep that sees the note before it is locked finds no id, and lets go of it.
+            os.write(note.fd, _encode(begun))
+            fcntl.flock(note.fd, fcntl.LOCK_EX)
+        return note
+
+    def _dead(self) -> Iterator[Note]:
+        """The notes that no process holds; from now on this one does."""
+        assert self._folder is not None
+        try:
+            names = [name for name in os.listdir(self._folder) if _NAME.fullmatch(name)]  # noqa: PTH208
+        except OSError:
+            return
+        for name in names:
+            with contextlib.suppress(OSError):
+                note = _taken(self._folder / name, self._storage)
+                if note is not None:
+                    yield note
+
+
+def _taken(file: Path, storage: str) -> Note | None:
+    """A note of a storage, if its process is gone."""
+    fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        begun = _decode(os.read(fd, 1 << 16))
+        locked, info = _lock(fd), os.fstat(fd)
+        is_old = time.time() - begun.since > UNNAMED_AGE
+        is_dead = is_old if locked is None else locked and (is_old or bool(begun.id))
+        if begun.storage == storage and is_dead and info.st_nlink:
+            note, fd = Note(file, begun, fd), -1
+            return note
+    except msgspec.DecodeError:
+        if time.time() - os.fstat(fd).st_mtime > UNNAMED_AGE:
+            file.unlink()
+    finally:
+        if fd >= 0:
+            os.close(fd)
+    return None
+
+
+def _lock(fd: int) -> bool | None:
+    """Whether the lock is ours; ``None`` where there are no locks."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return None
+        raise
+    return True
