@@ -23,8 +23,23 @@ from waterbutler_filesystem.threads import Stop, finish
 
 BATCH = 1 << 20
 """How many bytes to collect before they are written. Two batches are in memory at a time."""
+SMALLEST_BATCH = 1 << 17
+BUDGET = 1 << 23
+"""How many bytes the batches of all uploads have together: with many of them, which share the disk
+anyway, the batches become smaller."""
 _AT_ONCE = 1024
 """How many chunks the system takes in one call."""
+
+
+class _Uploads:
+    """How many uploads there are. Only the event loop's thread counts."""
+
+    count = 0
+
+    @classmethod
+    def batch(cls) -> int:
+        """How many bytes one of them collects."""
+        return min(BATCH, max(BUDGET // max(cls.count, 1), SMALLEST_BATCH))
 
 
 class Upload:
@@ -147,13 +162,17 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
     batch: list[bytes] = []
     held = 0
     begun = body.size is None or body.size > BATCH
+    _Uploads.count += 1
     try:
         if begun:
             await finish(stop, upload.begin)
         async for chunk in body:
             batch.append(chunk)
             held += len(chunk)
-            if begun and held >= BATCH:
+            if held >= _Uploads.batch():
+                if not begun:
+                    begun = True
+                    await finish(stop, upload.begin)
                 if flight is not None:
                     await flight
                 flight = asyncio.create_task(_append(upload, batch, stop))
@@ -171,6 +190,8 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
         if begun:
             await finish(stop, upload.discard)
         raise
+    finally:
+        _Uploads.count -= 1
 
 
 async def _append(upload: Upload, batch: list[bytes], stop: Stop) -> None:

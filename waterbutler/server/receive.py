@@ -7,7 +7,7 @@ import asyncio
 from waterbutler.core import ByteStream
 from waterbutler.core.errors import Interrupted, TooLarge
 
-ROOM = 1 << 19
+ROOM = 1 << 18
 """How many bytes may wait for the storage before the client is made to wait."""
 LEAST = 1 << 14
 """How many bytes to hand out at least, but at the end: a client that sends byte by byte must not
