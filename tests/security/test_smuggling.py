@@ -109,6 +109,8 @@ MALFORMED = {
     "a host with a user": b"GET /status HTTP/1.1\r\nHost: u@x\r\n\r\n",
     "a folded host": b"GET /status HTTP/1.1\r\nHost: x\r\n y\r\n\r\n",
     "a line that begins with a space": b"GET /status HTTP/1.1\r\n Host: x\r\n\r\n",
+    "a NUL in a value": b"GET /status HTTP/1.1\r\nHost: x\r\nX-A: a\x00b\r\n\r\n",
+    "a control in a value": b"GET /status HTTP/1.1\r\nHost: x\r\nX-A: a\x01b\r\n\r\n",
     "chunks in an old version": (
         b"GET /status HTTP/1.0\r\nConnection: keep-alive\r\n"
         b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
