@@ -79,6 +79,8 @@ class Upload:
 
     def write(self, batch: list[bytes]) -> None:
         """Append to the file."""
+        if self._file is None:
+            self.begin()
         assert self._file is not None
         if self._settings.hashes:
             for chunk in batch:
@@ -100,8 +102,6 @@ class Upload:
     def complete(self, batch: list[bytes], stop: Stop) -> Entry:
         """Append the last batch and give the file its name; on failure nothing is left."""
         try:
-            if self._file is None:
-                self.begin()
             self.write(batch)
             self.digest(batch)
             return self._publish(stop)
@@ -161,18 +161,14 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
     flight: asyncio.Task[None] | None = None
     batch: list[bytes] = []
     held = 0
-    begun = body.size is None or body.size > BATCH
     _Uploads.count += 1
     try:
-        if begun:
+        if body.size is None or body.size > BATCH:
             await finish(stop, upload.begin)
         async for chunk in body:
             batch.append(chunk)
             held += len(chunk)
             if held >= _Uploads.batch():
-                if not begun:
-                    begun = True
-                    await finish(stop, upload.begin)
                 if flight is not None:
                     await flight
                 flight = asyncio.create_task(_append(upload, batch, stop))
@@ -187,8 +183,7 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
         if flight is not None:
             flight.cancel()
             await outwait(flight)
-        if begun:
-            await finish(stop, upload.discard)
+        await finish(stop, upload.discard)
         raise
     finally:
         _Uploads.count -= 1

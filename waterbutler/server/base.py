@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import uuid
@@ -37,6 +38,27 @@ _LENGTH = re.compile(r"[0-9]{1,18}")
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.request")
 
 
+class _Ids:
+    """Random UUIDs (version 4), whose bytes are got from the system for many at a time."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget what is there: two processes must not go on with the same bytes."""
+        self._bytes = b""
+
+    def next(self) -> str:
+        if not self._bytes:
+            self._bytes = os.urandom(16 * 64)
+        taken, self._bytes = self._bytes[:16], self._bytes[16:]
+        return str(uuid.UUID(bytes=taken, version=4))
+
+
+_ids = _Ids()
+os.register_at_fork(after_in_child=_ids.renew)
+
+
 class Handler(Reply):
     """Base of all handlers.
 
@@ -64,7 +86,7 @@ class Handler(Reply):
         self.told: dict[str, str] = {}
         self.sent = 0
         self.received = 0
-        self.request_id = str(uuid.uuid4())
+        self.request_id = _ids.next()
         """The id of this request, in its answer and in the log."""
         self._start = time.perf_counter()
         self._refusal: BaseException | None = None

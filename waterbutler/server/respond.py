@@ -37,7 +37,6 @@ class StreamHandler(Handler):
         if body.sendable and "Content-Length" in self._headers:
             await self._send_file(body)
         chunk = await anext(body, b"")
-        self.patience.start()
         while chunk:
             await self.send_chunk(chunk)
             # Many slow clients at once: hold one chunk for each and not two.
@@ -59,11 +58,14 @@ class StreamHandler(Handler):
 
     async def send_chunk(self, chunk: bytes) -> None:
         """Send a chunk and wait until the client has taken most of what came before."""
-        self.patience.theirs()
         self.write(chunk)
-        await self.flush()
-        self.patience.ours()
+        self._send_buffer()
         self.sent += len(chunk)
+        if self.connection.is_full:
+            self.patience.theirs()
+            self.patience.start()
+            await self.connection.drain()
+            self.patience.ours()
 
     async def send_array(
         self,

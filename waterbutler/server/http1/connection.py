@@ -152,6 +152,11 @@ class Connection(asyncio.Protocol):
         return self._inbox.unread
 
     @property
+    def is_full(self) -> bool:
+        """Whether the client has still to take what was written."""
+        return self._full
+
+    @property
     def is_lost(self) -> bool:
         """Whether the client is gone."""
         return self._lost
