@@ -237,6 +237,7 @@ def _options(settings: Settings, domain: str) -> ServerOptions:
         trust_proxy=settings.server.trust_proxy,
         mfr_url=settings.auth.osf.mfr_url,
         idle_seconds=settings.server.idle_seconds,
+        stall_seconds=settings.server.stall_seconds,
     )
 
 

@@ -1,6 +1,7 @@
 """Bodies: clients that are refused, that leave, that are slow; storages that are."""
 
 import asyncio
+import contextlib
 import http.client
 import io
 import json
@@ -480,13 +481,14 @@ async def test_a_client_that_leaves_before_the_storage_answers(server, log, targ
 
 
 @pytest.fixture
-def impatient(monkeypatch):
-    """Nobody may stand still for longer than a moment."""
-    monkeypatch.setattr("waterbutler.server.patience.IDLE_SECONDS", 0.4)
+def impatient(make_server, io_loop):
+    """A server on which nobody may stand still for longer than a moment."""
+    return io_loop.run_sync(lambda: make_server(options={"stall_seconds": 0.4}))
 
 
-async def test_an_upload_that_stands_still(server, impatient, log):
+async def test_an_upload_that_stands_still(impatient, log):
     """Is broken off, and nothing of it stays."""
+    server = impatient
     connection = await server.connect()
     await connection.start("PUT", named("a.txt"), {**ALICE, "Content-Length": "10"})
     await connection.send(b"half")
@@ -497,8 +499,28 @@ async def test_an_upload_that_stands_still(server, impatient, log):
     connection.reset()
 
 
-async def test_a_refused_body_that_stands_still(server, impatient):
+async def test_an_upload_that_trickles(impatient, log):
+    """A byte now and then is no step: it ends like one that stands still."""
+    server = impatient
+    connection = await server.connect()
+    await connection.start("PUT", named("a.txt"), {**ALICE, "Content-Length": "100000"})
+    ended = asyncio.ensure_future(connection.ended())
+    for _ in range(250):
+        with contextlib.suppress(ConnectionError):
+            await connection.send(b"x")
+        await asyncio.wait([ended], timeout=0.02)
+        if ended.done():
+            break
+    connection.reset()
+    assert await ended
+    await server.context.state.idle()
+    assert await server.names() == []
+    assert [event["outcome"] for event in log if event["event"] == "request"] == ["ClientIdle"]
+
+
+async def test_a_refused_body_that_stands_still(impatient):
     """Is not waited for either; the answer was there before."""
+    server = impatient
     connection = await server.connect()
     await connection.start("PUT", f"{BASE}/nothing", {**ALICE, "Content-Length": str(LARGE)})
     await connection.send(b"half")
@@ -511,7 +533,7 @@ async def test_a_refused_body_that_keeps_coming(server, monkeypatch):
     """Does not stand still: each piece of it counts."""
     steps = 0
 
-    def theirs(self):
+    def theirs(self, count=0):
         nonlocal steps
         steps += 1
 
@@ -559,7 +581,7 @@ def test_patience(monkeypatch):
     clock, ended = Clock(), []
     monkeypatch.setattr("waterbutler.server.patience.time", clock)
     monkeypatch.setattr("waterbutler.server.patience.asyncio", clock)
-    patience = Patience(lambda: ended.append(clock.now))
+    patience = Patience(lambda: ended.append(clock.now), 120)
     patience.start()
     patience.start()
     assert len(clock.timers) == 1
@@ -574,15 +596,27 @@ def test_patience(monkeypatch):
     clock.move(10_000)
     assert len(ended) == 1
     assert 120 < ended[0] - start <= 151
+    patience = Patience(lambda: ended.append(clock.now), 120)
+    patience.start()
+    start = clock.now
+    for _ in range(3):
+        clock.move(20)
+        patience.ours()
+        clock.move(1000)
+        patience.theirs(1000)
+    clock.move(10_000)
+    assert len(ended) == 2
+    assert 3120 < ended[1] - start <= 3151, "neither small steps nor our time count"
     patience.start()
     patience.stop()
     patience.stop()
     clock.move(10_000)
-    assert len(ended) == 1
+    assert len(ended) == 2
 
 
-async def test_a_download_that_nobody_takes(server, impatient, log):
+async def test_a_download_that_nobody_takes(impatient, log):
     """Is broken off."""
+    server = impatient
     await server.have("/big.bin", b"x" * 30_000_000)
     connection = await server.connect()
     connection.writer.transport.pause_reading()

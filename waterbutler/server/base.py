@@ -93,7 +93,7 @@ class Handler(Reply):
         self._answered = False
         self._failure = ""
         self._left = False
-        self.patience = Patience(self._give_up_on_client)
+        self.patience = Patience(self._give_up_on_client, context.options.stall_seconds)
         super().__init__(request, connection)
         context.state.enter()
         context.metrics.active.inc()
@@ -156,7 +156,7 @@ class Handler(Reply):
                 self.finish()
                 self.connection.abort()
                 return
-            self.patience.theirs()
+            self.patience.theirs(len(chunk))
         self.patience.ours()
 
     async def _respond(self) -> None:

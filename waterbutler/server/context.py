@@ -34,6 +34,8 @@ class ServerOptions:
     """Where the pages are that show files; their downloads are marked in events."""
     idle_seconds: float = 75.0
     """How long a connection may wait for its next request."""
+    stall_seconds: float = 120.0
+    """How long a client may go without moving anything in the middle of a body."""
 
 
 class ServerState:

@@ -6,8 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-IDLE_SECONDS = 120.0
-"""How long a client may stand still in the middle of a body."""
+LEAST = 1 << 12
+"""How many bytes a client must move before it has made a step: one byte a minute is none."""
 
 
 class Patience:
@@ -17,12 +17,15 @@ class Patience:
 
     Args:
         give_up: Called when the time is over.
+        seconds: How long a client may go without a step.
     """
 
-    def __init__(self, give_up: Callable[[], None]) -> None:
+    def __init__(self, give_up: Callable[[], None], seconds: float) -> None:
         self._give_up = give_up
+        self._seconds = seconds
         self._last_step = 0.0
-        self._ours = False
+        self._moved = 0
+        self._ours_since: float | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -31,14 +34,20 @@ class Patience:
         if self._timer is None:
             self._set()
 
-    def theirs(self) -> None:
-        """The client did something; the next step is the client's again."""
-        self._last_step = time.monotonic()
-        self._ours = False
+    def theirs(self, count: int = LEAST) -> None:
+        """The client moved so many bytes; the next step is the client's again."""
+        now = time.monotonic()
+        if self._ours_since is not None:
+            self._last_step += now - self._ours_since
+            self._ours_since = None
+        self._moved += count
+        if self._moved >= LEAST:
+            self._last_step, self._moved = now, 0
 
     def ours(self) -> None:
         """The next step is this server's."""
-        self._ours = True
+        if self._ours_since is None:
+            self._ours_since = time.monotonic()
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -47,10 +56,11 @@ class Patience:
             self._timer = None
 
     def _set(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(IDLE_SECONDS / 4, self._look)
+        self._timer = asyncio.get_running_loop().call_later(self._seconds / 4, self._look)
 
     def _look(self) -> None:
-        if not self._ours and time.monotonic() - self._last_step > IDLE_SECONDS:
+        late = time.monotonic() - self._last_step > self._seconds
+        if late and self._ours_since is None:
             self._timer = None
             self._give_up()
         else:

@@ -81,6 +81,14 @@ class ServerSettings(Table, frozen=True, kw_only=True):
         float,
         Meta(gt=0, description="How long an open connection may wait for a request's headers."),
     ] = 75
+    stall_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="How long a client may move less than 4 KiB in the middle of a body before"
+            " it is given up.",
+        ),
+    ] = 120
     trust_proxy: Annotated[
         bool,
         Meta(description="Believe X-Forwarded-For and X-Forwarded-Proto. Only behind a proxy."),
