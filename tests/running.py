@@ -57,6 +57,9 @@ def start_server(
     clean = {k: v for k, v in os.environ.items() if not k.startswith("WATERBUTLER_")}
     process = subprocess.Popen(
         program,
+        # Without a terminal, and in a group of its own, as a service.
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

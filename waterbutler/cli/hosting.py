@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from waterbutler.cli.output import say, table, visible
-from waterbutler.cli.serving import load_settings
+from waterbutler.cli.serving import load_settings, served
 from waterbutler.core import Entry, Provider
 from waterbutler.core.errors import ProviderUnavailable
 from waterbutler.host import OSFSTORAGE, EmbeddedTrees, Region, remove, unreferenced
 from waterbutler.hosting import make_trees, regions
 from waterbutler.http import HttpClient
 from waterbutler.plugins import Context, Mount, Registry
-from waterbutler.settings import Settings, check_exposure
+from waterbutler.settings import Settings
 
 PATIENCE = 60.0
 """How many seconds to wait for uploads to end before blobs are removed."""
@@ -29,12 +29,12 @@ def host(args: argparse.Namespace) -> int:
         return asyncio.run(_blobs(load_settings(args).settings, removing=args.remove))
     if args.task == "usage":
         return asyncio.run(_usage(load_settings(args).settings))
-    loaded = load_settings(args, more={"host.serve": True, "host.alone": True})
-    check_exposure(loaded.settings, loaded.generated)
+    more = {"host.serve": True, "host.alone": True}
+    loaded = served(args, more)
     # Only this command needs the whole server.
     from waterbutler import app  # noqa: PLC0415
 
-    return app.run(loaded.settings)
+    return app.run(loaded.settings, reread=lambda: served(args, more).settings)
 
 
 async def _usage(settings: Settings) -> int:

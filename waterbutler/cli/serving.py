@@ -25,12 +25,13 @@ from waterbutler.settings import (
 
 def serve(args: argparse.Namespace) -> int:
     """Start the server and wait until it has stopped."""
-    loaded = load_settings(args)
-    check_exposure(loaded.settings, loaded.generated)
+    loaded = served(args)
     # Only this command needs the whole server.
     from waterbutler import app  # noqa: PLC0415
 
-    return app.run(loaded.settings, standalone=loaded.standalone)
+    return app.run(
+        loaded.settings, standalone=loaded.standalone, reread=lambda: served(args).settings
+    )
 
 
 def settings(args: argparse.Namespace) -> int:
@@ -67,6 +68,13 @@ def providers(args: argparse.Namespace) -> int:
     for line in table([("PROVIDER", "CAPABILITIES"), *rows]):
         say(line)
     return status
+
+
+def served(args: argparse.Namespace, more: Mapping[str, object] = NO_OVERRIDES) -> Loaded:
+    """The settings of a server that may be shown to whoever can reach it; see `load_settings`."""
+    loaded = load_settings(args, more=more)
+    check_exposure(loaded.settings, loaded.generated)
+    return loaded
 
 
 def load_settings(

@@ -43,6 +43,9 @@ class ServerState:
 
     def __init__(self) -> None:
         self.stopping = False
+        """No further requests are taken on connections that are open."""
+        self.replaced = False
+        """Others take them: the service goes on."""
         self._active = 0
         self._idle = asyncio.Event()
         self._idle.set()

@@ -21,7 +21,8 @@ class ReadyHandler(Handler):
     async def serve(self) -> None:
         """Ask everything that requests depend on."""
         reasons = await self.context.readiness()
-        if self.context.state.stopping:
+        state = self.context.state
+        if state.stopping and not state.replaced:
             reasons.append("The server is stopping.")
         status = {"status": "unavailable" if reasons else "ready", "reasons": reasons}
         if reasons:
