@@ -57,6 +57,9 @@ from waterbutler.tokens import TokenStore
 if TYPE_CHECKING:
     from waterbutler.host import Host
 
+ABANDON_SECONDS = 5.0
+"""How long it may take to clean up after requests that were broken off."""
+
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler")
 
 
@@ -92,6 +95,8 @@ class Assembly:
     async def aclose(self) -> None:
         """Break what is still running, and close all storages."""
         await self.server.close_all_connections()
+        # What is cleaned up now still needs its storages.
+        await self.context.state.abandon(ABANDON_SECONDS)
         await self.callbacks.aclose()
         await self.context.limits.aclose()
         if self.context.gateway is not None:

@@ -86,15 +86,12 @@ class Vault:
         pending = Path((str(uuid.uuid4()),), False)
         hasher = Hasher(HASHES)
         try:
+            # What fails may be there all the same: the news of it was lost, or nobody waited for it
+            # in its last moment. Nobody else has this name.
             await self.inner.write(
                 pending, body.tee(hasher), mode=WriteMode.CREATE, content_type=content_type
             )
-        except ProviderUnavailable:
-            # It may be there, and only the news of it was lost; nobody else has this name.
-            await unbroken(self._discard(pending))
-            raise
-        hashes = hasher.digests()
-        try:
+            hashes = hasher.digests()
             entry = await self._complete(pending, hashes, body.sent)
         except BaseException:
             await unbroken(self._discard(pending))

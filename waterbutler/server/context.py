@@ -47,6 +47,7 @@ class ServerState:
         self.replaced = False
         """Others take them: the service goes on."""
         self._active = 0
+        self._working: dict[object, asyncio.Task[object]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -63,12 +64,27 @@ class ServerState:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Something is done for a request, whether or not its client still waits for it."""
+        """Something is done for a request, whether or not its client still waits for it.
+
+        The task that does it is cancelled by `abandon`.
+        """
+        task, key = asyncio.current_task(), object()
+        assert task is not None
+        self._working[key] = task
         self.enter()
         try:
             yield
         finally:
+            del self._working[key]
             self.leave()
+
+    async def abandon(self, seconds: float) -> None:
+        """Give up what is being done for requests, and wait so long until it is cleaned up."""
+        tasks = set(self._working.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
 
     async def idle(self) -> None:
         """Wait until no request is being served."""

@@ -109,14 +109,15 @@ class UploadHandler(PageHandler):
     ) -> None:
         action = Action.UPDATE_FILE if name is None else Action.CREATE_FILE
         butler, tag = self.context.butler, self._fields.get("tag")
-        async with butler.enter(self.target.place, action, self.who) as room:
-            self.enter(room, action)
-            if not room.provider.capabilities.unknown_size:
-                body.size = size
-            condition = self.unchanged(tag) if tag and name is None else always
-            upload = await butler.begin_upload(room, name, condition)
-            ready()
-            entry = await butler.finish_upload(upload, body, condition)
+        with self.context.state.working():
+            async with butler.enter(self.target.place, action, self.who) as room:
+                self.enter(room, action)
+                if not room.provider.capabilities.unknown_size:
+                    body.size = size
+                condition = self.unchanged(tag) if tag and name is None else always
+                upload = await butler.begin_upload(room, name, condition)
+                ready()
+                entry = await butler.finish_upload(upload, body, condition)
         self._stored += (entry.name,)
 
     def _promised_size(self, start: FileStart) -> int | None:
