@@ -9,6 +9,7 @@ import os
 import random
 import re
 import resource
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -142,9 +143,15 @@ async def connected(server: Running) -> AsyncIterator[Connection]:
         connection.reset()
 
 
-async def connect(server: Running) -> Connection:
+async def connect(server: Running, *, buffer: int | None = None) -> Connection:
+    """A connection; ``buffer`` is how many bytes may wait for the client in the system."""
     where = urlsplit(server.url)
-    return Connection(*await asyncio.open_connection(where.hostname, where.port, limit=64 * KIB))
+    connection = socket.socket()
+    connection.setblocking(False)
+    if buffer is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    await asyncio.get_running_loop().sock_connect(connection, (where.hostname, where.port))
+    return Connection(*await asyncio.open_connection(sock=connection, limit=64 * KIB))
 
 
 class Client:

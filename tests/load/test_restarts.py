@@ -15,7 +15,6 @@ from tests.load.support import (
     MIB,
     Client,
     active,
-    below,
     connect,
     logged,
     number,
@@ -25,6 +24,7 @@ from tests.load.support import (
     write_settings,
 )
 from tests.running import start_server
+from waterbutler_filesystem.names import temporary
 
 BASE = "/v1/resources/demo/providers/filesystem"
 TOKEN = "hush"
@@ -86,7 +86,7 @@ class Visitors:
             if not keep:
                 await client.close()
             self.done += 1
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.02)
         await client.close()
 
     async def more(self, count=50):
@@ -103,18 +103,54 @@ class Visitors:
         await asyncio.gather(*self._tasks)
 
 
+class LongTransfers:
+    """A download and an upload that were begun and stand still."""
+
+    async def begin(self, server, files):
+        self._data = pattern("long", 12 * MIB)
+        self._files = files
+        (files / "long.bin").write_bytes(self._data)
+        self._download, self._upload = await connect(server), await connect(server)
+        size = {"Content-Length": str(len(self._data))}
+        await self._upload.start("PUT", f"{BASE}/?kind=file&name=new.bin", {**AUTH, **size})
+        await self._upload.send(self._data[: 5 * MIB])
+        await self._download.start("GET", f"{BASE}/long.bin", AUTH)
+        start = await self._download.reader.readuntil(b"\r\n\r\n")
+        assert start.startswith(b"HTTP/1.1 200")
+        await until(lambda: active(server) == 2, "both run")
+
+    async def end_whole(self):
+        assert await self._download.reader.readexactly(len(self._data)) == self._data
+        await self._upload.send(self._data[5 * MIB :])
+        assert (await self._upload.receive("PUT")).status == 201
+        assert (self._files / "new.bin").read_bytes() == self._data
+        self._download.reset()
+        self._upload.reset()
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_no_request_fails_while_all_that_serves_is_replaced(serve, workers):
-    """Three times; connections that were kept end after an answer, and never before one."""
-    server = serve(workers)
+async def test_no_request_fails_while_all_that_serves_is_replaced(serve, tmp_path, workers):
+    """Connections that were kept end after an answer, and never before one.
+
+    Long transfers go on, however short the time is that a stop would give them.
+    """
+    server = serve(workers, limits="idle_seconds = 1.5\nshutdown_seconds = 0.1")
     before = workers_of(server)
-    visitors = Visitors(server, 8)
+    transfers = LongTransfers()
+    await transfers.begin(server, tmp_path / "files")
+    visitors = Visitors(server, 6)
     for time in range(1, 4):
         await visitors.more()
         hang_up(server)
         await reloaded(server, workers, time)
     await visitors.more()
     await visitors.leave()
+    idle = await connect(server)
+    assert await idle.ended(), "it was closed after as long as connections may be idle"
+    # A worker that did not wait for transfers would end within this time.
+    await asyncio.sleep(0.3)
+    await transfers.end_whole()
+    idle.reset()
     if workers > 1:
         await until(lambda: len(workers_of(server)) == workers, "the old workers have ended")
         assert not before & workers_of(server)
@@ -129,38 +165,8 @@ async def assert_counted(server, visitors):
     text = (await client.request("GET", "/metrics")).body.decode()
     await client.close()
     listed = "\n".join(line for line in text.splitlines() if 'dialect="v1"' in line)
-    assert number(listed, "waterbutler_requests_total") == visitors.done + visitors.count
+    assert number(listed, "waterbutler_requests_total") == visitors.done + visitors.count + 2
     assert number(text, "waterbutler_requests_active") == 1
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_a_long_transfer_outlives_what_served_it(serve, tmp_path, workers):
-    """However short the time is that a stop would give it."""
-    server = serve(workers, limits="idle_seconds = 1.5\nshutdown_seconds = 0.1")
-    data = pattern("long", 12 * MIB)
-    (tmp_path / "files" / "long.bin").write_bytes(data)
-    download = await connect(server)
-    await download.start("GET", f"{BASE}/long.bin", AUTH)
-    start = await download.reader.readuntil(b"\r\n\r\n")
-    assert start.startswith(b"HTTP/1.1 200")
-    size = {"Content-Length": str(len(data))}
-    upload = await connect(server)
-    await upload.start("PUT", f"{BASE}/?kind=file&name=new.bin", {**AUTH, **size})
-    await upload.send(data[: 5 * MIB])
-    await until(lambda: active(server) == 2, "both run")
-    hang_up(server)
-    await reloaded(server, workers)
-    idle = await connect(server)
-    assert await idle.ended(), "it was closed after as long as connections may be idle"
-    # A worker that does not wait for transfers would end within this time.
-    await asyncio.sleep(0.3)
-    assert await download.reader.readexactly(len(data)) == data
-    await upload.send(data[5 * MIB :])
-    assert (await upload.receive("PUT")).status == 201
-    for each in (download, upload, idle):
-        await each.close()
-    assert (tmp_path / "files" / "new.bin").read_bytes() == data
-    await until(lambda: len(workers_of(server)) in {0, workers}, "the old workers have ended")
 
 
 async def test_more_and_fewer_workers(serve, tmp_path):
@@ -212,12 +218,16 @@ async def test_bad_settings_change_nothing(serve, tmp_path, workers):
             file.rmdir()
     assert workers_of(server) == before
     if workers > 1:
-        os.kill(min(before), signal.SIGKILL)
-        await until(lambda: len(workers_of(server) - before) == 1, "another worker")
-    await client.close()
+        await lose_all(server)
+        await client.close()
+        client = Client(server, TOKEN)
+        assert (await client.request("GET", f"{BASE}/")).status == 200
     write_settings(file, token="another")
     hang_up(server)
     await reloaded(server, workers)
+    # A load balancer that kept its connection must not take the service out.
+    reply = await client.request("GET", "/ready")
+    assert (reply.status, reply.headers["Connection"], client.connections) == (200, "close", 1)
     for _ in range(10):
         new, old = Client(server, "another"), Client(server, TOKEN)
         assert (await new.request("GET", f"{BASE}/")).status == 200
@@ -228,20 +238,16 @@ async def test_bad_settings_change_nothing(serve, tmp_path, workers):
     assert "Traceback" not in "".join(server.log)
 
 
+async def lose_all(server):
+    """Kill all workers that there are, one after the other."""
+    for each in workers_of(server):
+        before = workers_of(server)
+        os.kill(each, signal.SIGKILL)
+        await until(lambda before=before: workers_of(server) - before, "another worker")
+
+
 def refusals(server):
     return logged(server, "settings refused") + logged(server, "workers not replaced")
-
-
-async def test_a_replaced_process_is_no_reason_to_be_taken_out(serve):
-    """A load balancer that keeps its connection hears that the service is ready."""
-    server = serve(1)
-    client = Client(server, TOKEN)
-    assert (await client.request("GET", "/ready")).status == 200
-    hang_up(server)
-    await reloaded(server, 1)
-    reply = await client.request("GET", "/ready")
-    assert (reply.status, reply.headers["Connection"]) == (200, "close")
-    assert client.connections == 1
 
 
 async def test_a_lost_worker_takes_only_its_own_transfers_with_it(serve, tmp_path):
@@ -254,7 +260,8 @@ async def test_a_lost_worker_takes_only_its_own_transfers_with_it(serve, tmp_pat
         await each.start("GET", f"{BASE}/data.bin", AUTH)
     await until(lambda: active(server) == len(downloads), "all are being sent")
     visitors = asyncio.gather(*(visit_apart(server, each) for each in range(40)))
-    dead, alive = sorted(workers_of(server))
+    left = leave_half_a_file(tmp_path / "files")
+    alive, dead = sorted(workers_of(server))
     owners = {each: owner(each, {dead, alive}) for each in downloads}
     os.kill(dead, signal.SIGKILL)
     for each in downloads:
@@ -267,6 +274,8 @@ async def test_a_lost_worker_takes_only_its_own_transfers_with_it(serve, tmp_pat
     assert len(failed) <= 2, failed
     await until(lambda: len(workers_of(server)) == 2, "another worker")
     assert alive in workers_of(server)
+    await until(lambda: not left.exists(), "the new worker has cleaned up")
+    assert active(server) == 0, "what the dead one was doing counts no more"
     assert set(owners.values()) == {dead, alive}, "both had something to do"
 
 
@@ -294,24 +303,14 @@ def owner(connection, pids):
     return found
 
 
-async def test_what_a_lost_worker_left_is_removed(serve, tmp_path):
-    """By the one that takes its place, whichever it is."""
-    server = serve(2)
-    files = tmp_path / "files"
+def leave_half_a_file(folder):
+    """What a process leaves that dies in the middle of a write; see the filesystem provider."""
     token = "ab" * 16
-    (files / ".waterbutler").mkdir(exist_ok=True)
-    (files / ".waterbutler" / token).write_bytes(b"")
-    left = files / temporary(token)
+    (folder / ".waterbutler").mkdir(exist_ok=True)
+    (folder / ".waterbutler" / token).write_bytes(b"")
+    left = folder / os.fsdecode(temporary(token))
     left.write_bytes(b"half")
-    os.kill(max(workers_of(server)), signal.SIGKILL)
-    await until(lambda: not left.exists(), "removed")
-    assert below(files) == []
-
-
-def temporary(token):
-    from waterbutler_filesystem.names import temporary as name  # noqa: PLC0415
-
-    return os.fsdecode(name(token))
+    return left
 
 
 async def test_workers_end_with_their_supervisor(serve):
@@ -341,16 +340,17 @@ def refused(where):
     return False
 
 
-@pytest.mark.parametrize("number_of_signal", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_to_all_processes_at_once_is_a_graceful_stop(serve, number_of_signal):
-    """Ctrl-C at a terminal, and a service manager that signals the whole group."""
+async def test_a_signal_to_all_processes_at_once_is_a_graceful_stop(serve):
+    """As of Ctrl-C at a terminal, or of a service manager."""
     server = serve(2, limits="shutdown_seconds = 20")
     upload = await connect(server)
     size = {"Content-Length": "10"}
     await upload.start("PUT", f"{BASE}/?kind=file&name=a.txt", {**AUTH, **size})
     await upload.send(b"01234")
     await until(lambda: active(server) == 1, "the upload runs")
-    os.killpg(server.process.pid, number_of_signal)
+    os.killpg(server.process.pid, signal.SIGINT)
+    for each in workers_of(server):
+        os.kill(each, signal.SIGTERM)
     where = urlsplit(server.url)
     await until(lambda: refused(where), "nobody listens")
     await upload.send(b"56789")
@@ -362,7 +362,7 @@ async def test_a_signal_to_all_processes_at_once_is_a_graceful_stop(serve, numbe
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_a_second_signal_does_not_wait(serve, workers):
     """Status 1, and the transfer is seen to be broken."""
-    server = serve(workers, limits="shutdown_seconds = 600")
+    server = serve(workers, limits="shutdown_seconds = 60")
     upload = await connect(server)
     size = {"Content-Length": "10"}
     await upload.start("PUT", f"{BASE}/?kind=file&name=a.txt", {**AUTH, **size})
