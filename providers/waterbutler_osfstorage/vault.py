@@ -29,7 +29,6 @@ from waterbutler.core.errors import (
     ConfigInvalid,
     NotFound,
     ProviderFault,
-    ProviderUnavailable,
     WaterButlerError,
 )
 from waterbutler.core.filetree import Blob, Location
