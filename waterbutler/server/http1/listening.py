@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Self
 
 import structlog
 from tornado.ioloop import IOLoop
@@ -16,19 +15,23 @@ _TOO_FEW = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler")
 
 
-class Listening(socket.socket):
-    """Leaves clients in the queue while the process has no file descriptor for them.
+class Listening:
+    """A listening socket that leaves clients in the queue while there is no descriptor for them.
 
-    The event loop would otherwise try in vain, and say so, as fast as it can.
+    The event loop would otherwise try in vain, and say so, as fast as it can. It has what Tornado
+    uses of a socket.
     """
 
-    @classmethod
-    def of(cls, plain: socket.socket) -> Self:
-        """The same socket; ``plain`` is not used afterwards."""
-        timeout = plain.gettimeout()
-        own = cls(plain.family, plain.type, plain.proto, fileno=plain.detach())
-        own.settimeout(timeout)
-        return own
+    def __init__(self, plain: socket.socket) -> None:
+        self._socket = plain
+
+    def fileno(self) -> int:
+        """See `socket.socket.fileno`."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """See `socket.socket.close`."""
+        self._socket.close()
 
     def accept(self) -> tuple[socket.socket, object]:
         """See `socket.socket.accept`.
@@ -37,7 +40,7 @@ class Listening(socket.socket):
             BlockingIOError: Nobody waits, or nobody can be taken now.
         """
         try:
-            return super().accept()
+            return self._socket.accept()
         except OSError as error:
             if error.errno not in _TOO_FEW:
                 raise
@@ -47,9 +50,9 @@ class Listening(socket.socket):
     def _rest(self, error: OSError) -> None:
         _log.warning("no connection can be accepted", reason=error.strerror, rest=REST_SECONDS)
         loop = IOLoop.current()
-        loop.update_handler(self.fileno(), 0)
+        loop.update_handler(self, 0)
         loop.call_later(REST_SECONDS, self._look_again, loop)
 
     def _look_again(self, loop: IOLoop) -> None:
         if self.fileno() >= 0:
-            loop.update_handler(self.fileno(), IOLoop.READ)
+            loop.update_handler(self, IOLoop.READ)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from tornado import iostream, tcpserver
 
@@ -33,8 +33,8 @@ class Server(tcpserver.TCPServer):
         self._connections: set[Connection] = set()
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
-        """See `tornado.tcpserver.TCPServer.add_sockets`; takes the sockets over."""
-        super().add_sockets([Listening.of(plain) for plain in sockets])
+        """See `tornado.tcpserver.TCPServer.add_sockets`."""
+        super().add_sockets(cast("list[socket.socket]", [Listening(each) for each in sockets]))
 
     async def handle_stream(self, stream: iostream.IOStream, address: tuple[Any, ...]) -> None:  # noqa: ARG002
         """See `tornado.tcpserver.TCPServer.handle_stream`."""
