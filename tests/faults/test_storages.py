@@ -7,6 +7,7 @@ fault end, and then looks at what has become of each of them.
 import asyncio
 import itertools
 import random
+from datetime import timedelta
 
 import pytest
 
@@ -26,6 +27,7 @@ from tests.faults.wire import (
     first_of_each,
 )
 from tests.faults.world import LONG, SHORT
+from waterbutler_osfstorage import vault
 
 HOOKS = "/osfstorage/"
 CHANGES = "PUT|POST|DELETE"
@@ -117,7 +119,7 @@ def mixed(seed):
     return lambda _: dice.choice(effects) if dice.random() < 0.2 else None
 
 
-async def trouble(world, target, rule, silence):
+async def trouble(world, target, rule, silence, *, sweeps=False):
     """The storage has this trouble; gives what succeeded, and what could have."""
     mount, wire = TARGETS[target]
     async with world(silence=silence) as w:
@@ -126,6 +128,8 @@ async def trouble(world, target, rule, silence):
             getattr(w, wire).rule = rule
 
         done = await all_operations(w, mount, "files", begin)
+        if sweeps:
+            await w.assembly.sweep()
         assert w.orphans() == []
     return done, {operation.name for operation in OPERATIONS}
 
@@ -146,6 +150,10 @@ async def test_a_fault(world, target, fault):
 @pytest.mark.skipif(not LONG_FORM, reason="takes minutes: WATERBUTLER_LONG=1")
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("seed", range(ROUNDS if LONG_FORM else 1))
-async def test_faults_that_come_mixed(world, target, seed):
-    """The same, where every request may be troubled by something else."""
-    await trouble(world, target, mixed(seed), SHORT)
+async def test_faults_that_come_mixed(world, target, seed, monkeypatch):
+    """The same, where every request may be troubled by something else.
+
+    What is to be thrown away may be troubled too: then the next sweep does it.
+    """
+    monkeypatch.setattr(vault, "ABANDONED", timedelta(0))
+    await trouble(world, target, mixed(seed), SHORT, sweeps=True)

@@ -43,9 +43,9 @@ from waterbutler_osfstorage.hooks import Patience as HostPatience
 from waterbutler_s3 import bucket
 
 TOKEN = "alice-token-71c2"
-SHORT, LONG = 0.5, 15.0
+SHORT, LONG = 1.0, 15.0
 """Seconds after which a storage counts as silent: where it is, and where it only may be slow."""
-DEADLINE = 30.0
+DEADLINE = 50.0
 """Seconds in which every request must have come to an end, however much goes wrong."""
 PREFIX = "/v1/resources/guid0/providers"
 MOUNTS = ("files", "s3", "osf", "local")

@@ -110,9 +110,11 @@ async def test_clients_that_leave(files, tmp_path):
     raise AssertionError(names)
 
 
-async def test_a_client_that_stands_still(files, monkeypatch, content):
+async def test_a_client_that_stands_still(make_server, tmp_path, content):
     """It does not keep a thread, and in the end it is left."""
-    monkeypatch.setattr("waterbutler.server.patience.IDLE_SECONDS", 0.4)
+    (tmp_path / "large").write_bytes(content)
+    provider = FilesystemProvider("files", FilesystemSettings(folder=str(tmp_path)), "files")
+    files = await make_server(storages={"files": provider}, options={"stall_seconds": 0.4})
     async with files.connection() as still, files.connection() as other:
         await still.start("GET", f"{FILES}/large", ALICE)
         await other.start("GET", f"{FILES}/large", ALICE)
