@@ -88,7 +88,7 @@ class HostHandler(StreamHandler):
         else:
             try:
                 message = msgspec.json.decode(self._body.data())
-            except (msgspec.DecodeError, RecursionError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 raise InvalidRequest("Invalid payload: the body is not JSON.") from None
             if not isinstance(message, dict):
                 raise InvalidRequest("Invalid payload: the body is no JSON object.")

@@ -1,4 +1,4 @@
-"""URLs of hooks that are none are answered, whatever the method."""
+"""Requests to the host that make no sense are answered all the same."""
 
 import pytest
 
@@ -11,3 +11,11 @@ async def test_a_url_that_cannot_be_read_is_refused(host, method, where):
     assert reply.status in ({204} if method == "OPTIONS" else {400, 404, 405})
     if reply.status == 405:
         assert reply.headers["Allow"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"payload": "\xff"}', b"[" * 100_000, b"[]"])
+async def test_a_message_that_cannot_be_read_is_refused(host, body):
+    """Before anybody asks who signed it."""
+    reply = await host.request("PUT", "/host/api/v1/project/guid0/waterbutler/logs/", {}, body)
+    assert reply.status == 400
+    assert "payload" in reply.json["message"]
