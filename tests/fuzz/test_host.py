@@ -4,7 +4,7 @@ import json
 import time
 from urllib.parse import urlencode
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.fuzz import strategies as some
@@ -97,6 +97,7 @@ def test_hooks_are_answered(world, data):
     ),
     resource=some.mostly(st.just(b"demo"), some.pieces),
 )
+@example(body=b'{"payload": "\xff"}', resource=b"demo")
 def test_messages_about_events_are_answered(world, body, resource):
     """Whatever they say."""
     target = b"/host/api/v1/project/" + resource + b"/waterbutler/logs/"

@@ -98,6 +98,8 @@ def check_archive(data, body):
         2,
     )
 )
+@example(range=b"bytes=1000-")
+@example(range=b"bytes=-0")
 def test_a_range_is_what_it_says(world, range):
     """The whole file, the part that ``Content-Range`` names, or the news that there is none."""
     world.fill()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.fuzz import strategies as some
 from tests.fuzz.sizes import examples
 from tests.fuzz.wire import Request
-from tests.fuzz.world import TOKENS
+from tests.fuzz.world import SCRIPT, TOKENS
 
 FORM = b"application/x-www-form-urlencoded"
 BOUNDARY = b"----boundary"
@@ -104,6 +104,14 @@ def test_forms_are_answered(world, data):
     for place in answer.all("Location"):
         assert place.startswith("/")
         assert not place.startswith(("//", "/\\"))
+
+
+def test_names_are_shown_as_text(world):
+    """A name that is markup is none on the page that shows it."""
+    world.fill()
+    who = [(b"Cookie", browser(world)["cookie"].encode())]
+    page = world.try_out(Request("GET", b"/files/demo/filesystem/?sort=name", who))
+    assert SCRIPT.removeprefix(b"<") in page.body
 
 
 @examples(10)

@@ -39,7 +39,7 @@ CANARY = "canary-of-the-mine-4411"
 """Stands in the names and in the contents of all that lies outside of the mount."""
 INJECTED = b"X-Injected"
 """A header that nobody sends on purpose."""
-SCRIPT = b"<svg/onload"
+SCRIPT = b"<svg onload"
 """Stands in names, and in no page."""
 CONTENT = b"0123456789" * 100
 
@@ -178,6 +178,7 @@ class World:
 
     def _fill_folder(self) -> None:
         folder = self.mount / "folder"
+        (self.mount / f"{SCRIPT.decode()}=x>").touch()
         for file in (self.mount / "file.txt", folder / "inner.txt"):
             with suppress(OSError):
                 if file.read_bytes() == CONTENT:
@@ -281,6 +282,8 @@ def configured(folder: Path, s3: str = "") -> str:
     users = "\n".join(f'[users.{name}]\ntoken = "{token}"' for name, token in TOKENS.items())
     store = f'{{ provider = "filesystem", folder = "{folder}/blobs", create = true }}'
     return f"""
+[server]
+idle_seconds = 36000
 {users}
 [auth.osf]
 {secrets}
