@@ -111,7 +111,7 @@ async def until(true: Callable[[], object], what: str, seconds: float = PATIENCE
     end = time.monotonic() + seconds
     while not await asyncio.to_thread(true):
         assert time.monotonic() < end, f"not within {seconds:g} seconds: {what}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
 
 
 def logged(server: Running, event: str) -> int:
@@ -180,7 +180,8 @@ class Client:
             self.connections += 1
         given = {**self._headers, **(headers or {})}
         reply = await self._connection.request(method, target, given, body)
-        assert reply.whole, f"{method} {target}: cut"
+        if not reply.whole:
+            raise ConnectionResetError(f"{method} {target}: cut")
         if reply.headers.get("Connection", "").lower() == "close":
             await self.close()
         return reply

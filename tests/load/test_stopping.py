@@ -33,9 +33,9 @@ OTHER = """
 provider = "osfstorage"
 settings = {{ storage = {{ provider = "filesystem", folder = "{blobs}", create = true }} }}
 """
-LARGE = pattern("large", 7 * MIB)
+LARGE = pattern("large", 6 * MIB)
 """More than the buffers of a connection hold, so that it is still being sent when nobody reads."""
-SMALL = [pattern(each, 160 * KIB) for each in range(50)]
+SMALL = [pattern(each, 160 * KIB) for each in range(40)]
 DOWNLOADS, ZIPS, UPLOADS, COPIES = 22, 8, 17, 3
 
 
@@ -79,7 +79,7 @@ class Transfers:
         self.copies = [await self._copy(server, each) for each in range(COPIES)]
 
     async def _ask(self, server, method, target, headers=None):
-        connection = Paused(await connect(server))
+        connection = Paused(await connect(server, buffer=64 * KIB))
         self.all.append(connection)
         await connection.start(method, f"{BASE}/{target}", {**AUTH, **(headers or {})})
         return connection
