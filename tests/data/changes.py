@@ -89,10 +89,8 @@ def some_is_there(before: State, after: State, now: State) -> bool:
 
 def nothing_is_lost(before: State, after: State, now: State) -> bool:
     """What is moved is where it was, where it goes, or in both places, and always whole."""
-    either = before.items() | after.items()
-    wanted = sorted(data for data in before.values() if data)
-    there = {data for data in now.values() if data}
-    return now.items() <= either and set(wanted) == there
+    wanted, there = ({data for data in state.values() if data} for state in (after, now))
+    return now.items() <= before.items() | after.items() and wanted <= there
 
 
 def replaced_in_steps(before: State, after: State, now: State) -> bool:

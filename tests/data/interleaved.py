@@ -21,8 +21,10 @@ class InterleavedMachine(Machine):
         path = self.free_file(data)
         if path is None:
             return
+        self.make_two(path, sizes, halves=data.draw(st.booleans(), label="halves"))
+
+    def make_two(self, path: str, sizes: tuple[int, int], *, halves: bool) -> None:
         bodies = [content(number, size) for number, size in enumerate(sizes, 5)]
-        halves = data.draw(st.booleans(), label="halves")
         replies = self.run(self._two(self.files.new(path), bodies, {}, halves=halves))
         assert sorted(reply.status for reply in replies) == [201, 409]
         winner = next(i for i, reply in enumerate(replies) if reply.status == 201)
@@ -33,10 +35,15 @@ class InterleavedMachine(Machine):
     def two_again(self, data: st.DataObject, sizes: tuple[int, int]) -> None:
         """Of two writers of a file the last one wins, with all of its bytes."""
         path = self.some(data, self.tree.files, "file")
-        bodies = [content(number, size) for number, size in enumerate(sizes, 5)]
         conditional = data.draw(st.booleans(), label="conditional")
-        headers = {"If-Match": f'"{self.files.seen[path].etag}"'} if conditional else {}
         halves = data.draw(st.booleans(), label="halves")
+        self.replace_two(path, sizes, conditional=conditional, halves=halves)
+
+    def replace_two(
+        self, path: str, sizes: tuple[int, int], *, conditional: bool, halves: bool
+    ) -> None:
+        bodies = [content(number, size) for number, size in enumerate(sizes, 5)]
+        headers = {"If-Match": f'"{self.files.seen[path].etag}"'} if conditional else {}
         replies = self.run(self._two(self.files.url(path), bodies, headers, halves=halves))
         statuses = [reply.status for reply in replies]
         assert set(statuses) <= ({200, 412} if conditional else {200}), statuses
@@ -73,15 +80,11 @@ class InterleavedMachine(Machine):
     def change_during_download(self, data: st.DataObject, how: str) -> None:
         """A download ends with all bytes of what it began with, or visibly broken."""
         path = self.free_file(data)
-        if path is None:
-            return
-        body = content(8, self.store.large)
-        created = self.run(self.files.create(path, body))
-        assert created.status == 201
-        self.tree.create(path, body)
-        self.run(self._change_during_download(path, body, how))
+        if path is not None:
+            self.run(self.read_while_it_changes(path, content(8, self.store.large), how))
 
-    async def _change_during_download(self, path: str, body: bytes, how: str) -> None:
+    async def read_while_it_changes(self, path: str, body: bytes, how: str) -> None:
+        assert (await self.files.create(path, body)).status == 201
         await self.files.look()
         download = await self.files.begin_download(f"{self.files.url(path)}?direct=")
         if how == "delete":
@@ -101,16 +104,15 @@ class InterleavedMachine(Machine):
         for each in [path, inside(parent_of(path), "moved while it is read", path)]:
             if each in self.files.seen:
                 assert (await self.files.delete(each)).status == 204
-        self.tree.delete(path)
 
     @rule(data=st.data(), how=st.sampled_from(["rename", "delete"]))
     def change_folder_during_upload(self, data: st.DataObject, how: str) -> None:
         """A file that was on its way is whole in one place, or the client hears that it is not."""
         top = f"{self.some_folder(data)}during/"
         body = content(9, MEDIUM)
-        self.run(self._change_folder_during_upload(top, body, how))
+        self.run(self.upload_while_its_folder_changes(top, body, how))
 
-    async def _change_folder_during_upload(self, top: str, body: bytes, how: str) -> None:
+    async def upload_while_its_folder_changes(self, top: str, body: bytes, how: str) -> None:
         after = inside(parent_of(top), "after", top)
         assert (await self.files.create(top)).status == 201
         await self.files.look()
@@ -139,9 +141,9 @@ class InterleavedMachine(Machine):
     def change_file_during_replacement(self, data: st.DataObject, how: str) -> None:
         """The old content is where it went, and the new one at its name or at the file's."""
         folder = self.some_folder(data)
-        self.run(self._change_file_during_replacement(f"{folder}during", how))
+        self.run(self.replace_while_it_changes(f"{folder}during", how))
 
-    async def _change_file_during_replacement(self, path: str, how: str) -> None:
+    async def replace_while_it_changes(self, path: str, how: str) -> None:
         old, new = content(1, 1000), content(9, MEDIUM)
         after = f"{parent_of(path)}after"
         assert (await self.files.create(path, old)).status == 201
@@ -184,9 +186,9 @@ class InterleavedMachine(Machine):
             (data.draw(st.sampled_from(["replace", "delete", "add"])), data.draw(st.integers(0, 5)))
             for _ in range(3)
         ]
-        self.run(self._change_during_listing(names, changes, size))
+        self.run(self.list_while_it_changes(names, changes, size))
 
-    async def _change_during_listing(
+    async def list_while_it_changes(
         self, names: list[str], changes: list[tuple[str, int]], size: int
     ) -> None:
         folder = "/listed while it changes/"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.data.client import Files, document
-from tests.data.model import ROOT, Refused, Tree, name_of, parent_of
+from tests.data.model import ROOT, Refused, name_of, parent_of
 from tests.data.stores import Store
 from tests.gateway.client import SECOND, VOCABULARIES, Gateway, Segments
 from tests.harness import ALICE, TOKENS, LiveServer, Reply
@@ -61,7 +61,7 @@ class Machine(RuleBasedStateMachine):
         self.run = run
         self.server = server
         self.store = store
-        self.tree = Tree(store.shares_names, store.same_is_new)
+        self.tree = store.tree()
         self.files = run(self._own_folder(Files(server, mount)))
         self.checked: dict[str, tuple[str, bytes]] = {}
         tries_shared = store.tries_shared_names
@@ -170,10 +170,15 @@ class Machine(RuleBasedStateMachine):
         at = self.some(data, self.tree.paths, "from")
         folder = parent_of(at) if action == "rename" else self.some_folder(data)
         name = self.new_name(data, at)
+        self.carry(action, at, folder, name, conflict)
+
+    def carry(self, action: str, at: str, folder: str, name: str, conflict: str) -> None:
+        """Move, copy or rename."""
         reply = self.run(self.files.transfer(action, at, folder, name, conflict))
+        moving = action != "copy"
         self.expect(
             reply,
-            lambda: self.tree.transfer(at, folder, name, conflict, moving=action != "copy"),
+            lambda: self.tree.transfer(at, folder, name, conflict, moving=moving),
             *(200, 201),
         )
 

@@ -37,10 +37,13 @@ class Tree:
     Args:
         shares_names: Whether a file and a folder may have the same name.
         same_is_new: Whether writing what is there already makes a version.
+        copies_versions: Whether copies have all versions, and what is moved over something else
+            keeps its own; where not, copies have the newest, and the other gets a version more.
     """
 
     shares_names: bool = False
     same_is_new: bool = True
+    copies_versions: bool = False
     files: dict[str, list[bytes]] = field(default_factory=dict)
     folders: set[str] = field(default_factory=lambda: {ROOT})
 
@@ -98,12 +101,20 @@ class Tree:
         moved = {path: to + path[len(at) :] for path in self.below(at)}
         files = {new: self.files[old] for old, new in moved.items() if old in self.files}
         folders = {new for old, new in moved.items() if old in self.folders}
+        files = {path: self._carried(at, path, files[path], moving=moving) for path in files}
         self.delete(to)
         if moving:
             self.delete(at)
-        self.files |= {path: list(versions) for path, versions in files.items()}
+        self.files |= files
         self.folders |= folders
         return to
+
+    def _carried(self, at: str, to: str, versions: list[bytes], *, moving: bool) -> list[bytes]:
+        if self.copies_versions:
+            return list(versions)
+        if not at.endswith("/") and to in self.files:
+            return [*self.files[to], versions[-1]]
+        return list(versions) if moving else versions[-1:]
 
     def _instead(self, at: str, to: str, taken: str, conflict: str) -> str:
         if conflict == "keep":

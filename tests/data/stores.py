@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path as FsPath
 
+from tests.data.model import Tree
 from tests.providers.osfstorage_support import folder, registry
 from tests.providers.osfstorage_support import opened as open_osfstorage
 from tests.providers.s3_support import opened as open_bucket
@@ -23,6 +25,9 @@ from waterbutler_s3 import S3Provider
 
 _TEMPORARY = re.compile(r"\.waterbutler(/.|-[0-9a-f]{32}\.part)")
 
+_HOSTED = partial(Tree, shares_names=True, same_is_new=False, copies_versions=True)
+"""The tree of an OSF-like host."""
+
 Left = Callable[[], Awaitable[list[str]]]
 
 
@@ -35,21 +40,19 @@ class Store:
         left: What is there that should not be when nothing runs: temporary files, unfinished
             uploads, blobs without a name.
         close: Lets go of what the test made.
-        shares_names: Whether a file and a folder may have the same name.
+        tree: Makes an empty model of it.
         tries_shared_names: Whether the test tries that. SeaweedFS has folders of its own, so that
             there a name has one kind, whatever the protocol says.
         keeps_versions: Whether old versions are compared.
-        same_is_new: Whether writing what is there already makes a version.
         large: A size, in bytes, that is sent in parts.
     """
 
     provider: Provider
     left: Left
     close: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
-    shares_names: bool = False
+    tree: Callable[[], Tree] = Tree
     tries_shared_names: bool = True
     keeps_versions: bool = False
-    same_is_new: bool = True
     large: int = 6 << 20
 
 
@@ -80,7 +83,8 @@ def s3(_: FsPath) -> Store:
     async def left() -> list[str]:
         return unfinished(provider)
 
-    return Store(provider, left, [http.aclose], shares_names=True, tries_shared_names=False)
+    tree = partial(Tree, shares_names=True)
+    return Store(provider, left, [http.aclose], tree, tries_shared_names=False)
 
 
 def osfstorage(path: FsPath) -> Store:
@@ -90,9 +94,7 @@ def osfstorage(path: FsPath) -> Store:
     async def left() -> list[str]:
         return hidden_files(path / "blobs") + pending_blobs([e.name for e in await _all(provider)])
 
-    return Store(
-        *(provider, left, close), shares_names=True, keeps_versions=True, same_is_new=False
-    )
+    return Store(provider, left, close, tree=_HOSTED, keeps_versions=True)
 
 
 def osfstorage_s3(path: FsPath) -> Store:
@@ -104,10 +106,8 @@ def osfstorage_s3(path: FsPath) -> Store:
     async def left() -> list[str]:
         return unfinished(bucket) + pending_blobs([e.name for e in await _all(provider)])
 
-    close = [*close, http.aclose]
-    return Store(
-        *(provider, left, close), shares_names=True, keeps_versions=True, same_is_new=False
-    )
+    close.append(http.aclose)
+    return Store(provider, left, close, tree=_HOSTED, keeps_versions=True)
 
 
 def _osfstorage(path: FsPath, storage: dict[str, object], storages: Registry):
@@ -132,9 +132,15 @@ def pending_blobs(names: list[str]) -> list[str]:
     return [name for name in names if len(name) != 64]
 
 
+@cache
+def bucket_client():
+    """Boto3, which takes long to be made."""
+    return seaweedfs().client()
+
+
 def unfinished(provider: S3Provider) -> list[str]:
     """The uploads in parts that are neither complete nor aborted."""
-    answer = seaweedfs().client().list_multipart_uploads(Bucket="first", Prefix=provider._prefix)
+    answer = bucket_client().list_multipart_uploads(Bucket="first", Prefix=provider._prefix)
     return [upload["Key"] for upload in answer.get("Uploads", [])]
 
 

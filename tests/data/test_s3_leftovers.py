@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.data.stores import unfinished
+from tests.data.stores import bucket_client, unfinished
 from tests.providers.s3_support import CREDENTIALS, PART, PATIENT
 from tests.servers.between import Between, Cut, Lost, times
 from tests.servers.s3 import seaweedfs
@@ -57,7 +57,7 @@ def open_again(http, folder):
 def begun(provider, key="file"):
     """An upload that the bucket has, which is not noted."""
     key = f"{provider._prefix}{key}"
-    return seaweedfs().client().create_multipart_upload(Bucket="first", Key=key)["UploadId"]
+    return bucket_client().create_multipart_upload(Bucket="first", Key=key)["UploadId"]
 
 
 def note(folder, provider, id, key="file", since=None):
