@@ -192,6 +192,8 @@ class Forked:
 
     def strike(self) -> None:
         """Kill the server."""
+        # The number 0 would mean this process and all of its relatives.
+        assert self._running
         os.kill(self._running, signal.SIGKILL)
 
     def wait(self) -> None:
