@@ -86,7 +86,7 @@ def works(client, name):
         digest = about.json["data"]["attributes"]["extra"]["hashes"].get("sha256")
         assert digest in {None, hashlib.sha256(CONTENT).hexdigest()}
         same = client.ask(
-            "GET", client.at(mount, made.path), None, {"If-None-Match": reply.headers["Etag"]}
+            "GET", client.at(mount, made.path), None, {"If-None-Match": reply.headers["ETag"]}
         )
         assert same.status == 304
         assert name in client.list(mount).names
