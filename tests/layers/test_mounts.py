@@ -126,6 +126,7 @@ async def test_too_many_are_closed(factory):
     assert factory.closed == ["a", "b", "used"]
     await opened(mounts, grant(), name="a")
     assert [mount.name for mount in factory.opened] == ["used", "a", "b", "c", "d", "a"]
+    await mounts.aclose()
 
 
 async def test_all_are_closed_in_the_end(factory):
