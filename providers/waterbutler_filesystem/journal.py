@@ -16,8 +16,6 @@ in was renamed since.
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 import re
 import secrets
@@ -25,6 +23,7 @@ import stat
 import time
 from collections.abc import Sequence
 
+from waterbutler.core.locks import try_lock
 from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.names import STATE, temporary
 from waterbutler_filesystem.removal import remove_folder
@@ -35,7 +34,6 @@ UNLOCKED_AGE = 86400
 _STATE = STATE.encode()
 _TOKEN = re.compile("[0-9a-f]{32}")
 _NO_NAMES = {b"", b".", b".."}
-_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF}
 
 
 class Pending:
@@ -82,7 +80,7 @@ class Pending:
         while True:
             fd = os.open(self._token, flags, 0o600, dir_fd=state.fd)
             try:
-                if _lock(fd) is not False and os.fstat(fd).st_nlink:
+                if try_lock(fd) is not False and os.fstat(fd).st_nlink:
                     return fd
             except BaseException:
                 os.close(fd)
@@ -136,24 +134,11 @@ def _sweep_one(top: Folder, state: Folder, token: str, stop: Stop) -> bool:
 
 
 def _is_dead(fd: int) -> bool:
-    locked = _lock(fd)
+    locked = try_lock(fd)
     info = os.fstat(fd)
     if locked is None:
         return time.time() - info.st_mtime > UNLOCKED_AGE
     return locked and info.st_nlink > 0
-
-
-def _lock(fd: int) -> bool | None:
-    """Whether the lock is ours; ``None`` where there are no locks."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno in _NO_LOCKS:
-            return None
-        raise
-    return True
 
 
 def _remove(top: Folder, folders: bytes, name: bytes, stop: Stop) -> bool:

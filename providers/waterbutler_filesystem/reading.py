@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Self
@@ -16,6 +15,7 @@ from waterbutler_filesystem.digests import names_below, recall, recall_below
 from waterbutler_filesystem.entries import file_entry, folder_entry, require
 from waterbutler_filesystem.names import is_reserved, known_path, shown
 from waterbutler_filesystem.root import Root
+from waterbutler_filesystem.shares import Shares
 from waterbutler_filesystem.threads import Handle
 
 BLOCK = 1 << 20
@@ -23,10 +23,8 @@ BLOCK = 1 << 20
 on fetching new memory from the system."""
 FIRST_BLOCK = 1 << 18
 """Files up to this size are read while they are opened."""
-SMALLEST_BLOCK = 1 << 16
-BUDGET = 1 << 24
-"""How many bytes the blocks of all open files have together: with many readers, who are slow then
-anyway, the blocks become smaller."""
+_SHARES = Shares(1 << 24, smallest=1 << 16)
+"""What the blocks of all open files have together."""
 BATCH = 512
 """How many entries to list at once: some milliseconds of work."""
 
@@ -42,25 +40,6 @@ def look(root: Root, path: Path) -> Entry:
         if path.is_folder:
             return folder_entry(path, info)
         return file_entry(path, info, recall_below(folder, name, info))
-
-
-class _Readers:
-    """How many files are open for reading, in all threads."""
-
-    def __init__(self) -> None:
-        self._mutex = threading.Lock()
-        self._count = 0
-
-    def change(self, by: int) -> None:
-        with self._mutex:
-            self._count += by
-
-    def block(self, wanted: int) -> int:
-        """The size of the next block of one of them."""
-        return min(wanted, max(BUDGET // max(self._count, 1), SMALLEST_BLOCK))
-
-
-_readers = _Readers()
 
 
 class OpenFile(Handle):
@@ -86,7 +65,7 @@ class OpenFile(Handle):
         *folders, name = known_path(path)
         with root.folder(folders, path) as folder:
             self._fd = folder.open_file(name)
-            _readers.change(1)
+            _SHARES.join()
         try:
             self._begin(path, range)
         except BaseException:
@@ -130,7 +109,7 @@ class OpenFile(Handle):
             return sent
 
     def _read(self, size: int) -> bytes:
-        size = min(_readers.block(size), self._stop - self._offset)
+        size = min(_SHARES.share(size), self._stop - self._offset)
         block = os.pread(self._fd, size, self._offset) if size else b""
         self._offset += len(block)
         self.ended = self._offset >= self._stop or not block
@@ -149,7 +128,7 @@ class OpenFile(Handle):
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-            _readers.change(-1)
+            _SHARES.leave()
 
 
 class Blocks:

@@ -18,28 +18,16 @@ from waterbutler_filesystem.digests import expect, remember
 from waterbutler_filesystem.entries import file_entry, occupant
 from waterbutler_filesystem.names import stored_path
 from waterbutler_filesystem.root import Root
+from waterbutler_filesystem.shares import Shares
 from waterbutler_filesystem.temporary import Temporary, check_replaceable
 from waterbutler_filesystem.threads import Stop, finish
 
 BATCH = 1 << 20
 """How many bytes to collect before they are written. Two batches are in memory at a time."""
-SMALLEST_BATCH = 1 << 17
-BUDGET = 1 << 23
-"""How many bytes the batches of all uploads have together: with many of them, which share the disk
-anyway, the batches become smaller."""
+_SHARES = Shares(1 << 23, smallest=1 << 17)
+"""What the batches of all uploads have together."""
 _AT_ONCE = 1024
 """How many chunks the system takes in one call."""
-
-
-class _Uploads:
-    """How many uploads there are. Only the event loop's thread counts."""
-
-    count = 0
-
-    @classmethod
-    def batch(cls) -> int:
-        """How many bytes one of them collects."""
-        return min(BATCH, max(BUDGET // max(cls.count, 1), SMALLEST_BATCH))
 
 
 class Upload:
@@ -161,14 +149,14 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
     flight: asyncio.Task[None] | None = None
     batch: list[bytes] = []
     held = 0
-    _Uploads.count += 1
+    _SHARES.join()
     try:
         if body.size is None or body.size > BATCH:
             await finish(stop, upload.begin)
         async for chunk in body:
             batch.append(chunk)
             held += len(chunk)
-            if held >= _Uploads.batch():
+            if held >= _SHARES.share(BATCH):
                 if flight is not None:
                     await flight
                 flight = asyncio.create_task(_append(upload, batch, stop))
@@ -186,7 +174,7 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
         await finish(stop, upload.discard)
         raise
     finally:
-        _Uploads.count -= 1
+        _SHARES.leave()
 
 
 async def _append(upload: Upload, batch: list[bytes], stop: Stop) -> None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import os
 import re
@@ -29,6 +28,7 @@ from pathlib import Path
 import msgspec
 
 from waterbutler.core.errors import WaterButlerError
+from waterbutler.core.locks import try_lock
 
 UNNAMED_AGE = 86400.0
 """After how many seconds an upload is aborted of which only the key and the time are known, and any
@@ -36,7 +36,6 @@ upload where the system has no locks."""
 MOMENT = 60.0
 """Seconds in which an upload begins, and by which the clocks of two machines may differ."""
 _NAME = re.compile("[0-9a-f]{32}")
-_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -168,7 +167,7 @@ def _taken(file: Path, storage: str) -> Note | None:
     fd = os.open(file, os.O_RDWR | os.O_CLOEXEC)
     try:
         begun = _decode(os.read(fd, 1 << 16))
-        locked, info = _lock(fd), os.fstat(fd)
+        locked, info = try_lock(fd), os.fstat(fd)
         is_old = time.time() - begun.since > UNNAMED_AGE
         is_dead = is_old if locked is None else locked and (is_old or bool(begun.id))
         if begun.storage == storage and is_dead and info.st_nlink:
@@ -181,16 +180,3 @@ def _taken(file: Path, storage: str) -> Note | None:
         if fd >= 0:
             os.close(fd)
     return None
-
-
-def _lock(fd: int) -> bool | None:
-    """Whether the lock is ours; ``None`` where there are no locks."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno in _NO_LOCKS:
-            return None
-        raise
-    return True

@@ -1,4 +1,4 @@
-"""Waiting that a cancellation does not end."""
+"""Waiting, and ending the waiting of others."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ async def outwait(work: asyncio.Future[T]) -> asyncio.CancelledError | None:
     if not work.cancelled():
         work.exception()
     return cancelled
+
+
+def wake(waiter: asyncio.Future[None] | None) -> None:
+    """Let whoever waits go on, if somebody does."""
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

@@ -66,18 +66,13 @@ nodes = Table(
     Column("trashed_by", Text),
 )
 _live = nodes.c.trashed.is_(None)
-Index(
-    "live_names",
-    nodes.c.parent,
-    nodes.c.name,
-    nodes.c.folder,
-    unique=True,
-    sqlite_where=_live,
-    postgresql_where=_live,
-)
 _root = nodes.c.parent.is_(None)
-Index("roots", nodes.c.resource, unique=True, sqlite_where=_root, postgresql_where=_root)
-Index("live_children", nodes.c.parent, nodes.c.seq, sqlite_where=_live, postgresql_where=_live)
+_PARTIAL = {
+    Index("live_names", nodes.c.parent, nodes.c.name, nodes.c.folder, unique=True): _live,
+    Index("live_children", nodes.c.parent, nodes.c.seq): _live,
+    Index("roots", nodes.c.resource, unique=True): _root,
+}
+"""Which rows are in an index."""
 
 versions = Table(
     "versions",
@@ -135,6 +130,9 @@ def prepare(connection: Connection) -> None:
     Raises:
         ConfigInvalid: The database was made by another version of this program.
     """
+    for index, where in _PARTIAL.items():
+        # Named here and not above, each dialect would be imported to look whether it knows this.
+        index.dialect_options[connection.dialect.name]["where"] = where
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     tables.create_all(connection)

@@ -3,72 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-import aiohttp
 from yarl import URL
 
 from waterbutler.core import ByteStream
-from waterbutler.core.errors import ConfigInvalid, ProviderFault, ProviderUnavailable
-from waterbutler.core.parsing import parse_number
-from waterbutler.http.errors import translated
-from waterbutler.http.reach import Reach, ReachingResolver
-from waterbutler.version import __version__
+from waterbutler.core.errors import ConfigInvalid, ProviderFault
+from waterbutler.http.reach import Reach
+from waterbutler.http.reply import Reply
+
+if TYPE_CHECKING:
+    from waterbutler.http.session import Session
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_BODILESS = frozenset({204, 205, 304})
 _KEPT_ELSEWHERE = frozenset(
     {"accept", "if-modified-since", "if-none-match", "if-range", "range", "user-agent"}
 )
 """Headers that may follow a redirect to another origin: none of them can be a secret."""
 
-_SAFE = frozenset({"GET", "HEAD"})
-
 _NO_HEADERS: Mapping[str, str] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer whose head has come; whoever gets it closes it.
-
-    Attributes:
-        status: The status code.
-        headers: The headers; names in any case.
-        body: The bytes as they are on the wire, never decompressed. Closing it lets go of the
-            connection. Iterating raises `Corrupted`, `Interrupted` or `ProviderTimeout`.
-        host: Who answered.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: ByteStream
-    host: str
-
-    async def read(self, limit: int = 1 << 20) -> bytes:
-        """The whole body, for small answers; the reply is closed afterwards.
-
-        Raises:
-            Corrupted: It has more than ``limit`` bytes, or not as many as promised.
-        """
-        async with self.body:
-            return await self.body.read(limit)
-
-    async def aclose(self) -> None:
-        """Let go of the connection."""
-        await self.body.aclose()
-
-    async def __aenter__(self) -> Reply:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
 
 class HttpClient:
@@ -93,44 +48,30 @@ class HttpClient:
         connections_per_host: int = 100,
         reach: Reach | None = None,
     ) -> None:
-        self._reach = reach
-        self._timeout = aiohttp.ClientTimeout(
-            total=None,
-            # Where all connections are taken, their users must get on or give up: so does this.
-            connect=connect_seconds + idle_seconds,
-            sock_connect=connect_seconds,
-            sock_read=idle_seconds,
-        )
+        self._connect_seconds = connect_seconds
         self._idle_seconds = idle_seconds
         self._connections_per_host = connections_per_host
-        self._session: aiohttp.ClientSession | None = None
+        self._reach = reach
+        self._session: Session | None = None
         self._closed = False
 
     async def start(self) -> None:
         """Get ready, in the running event loop; also again after `aclose`."""
         self._closed = False
-        self._ready()
+        await self._ready()
 
-    def _ready(self) -> aiohttp.ClientSession:
+    async def _ready(self) -> Session:
+        return self._session or self._opened(await asyncio.to_thread(_imported))
+
+    def _opened(self, kind: type[Session]) -> Session:
         if self._closed:
             raise RuntimeError("The client is closed.")
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=0,
-                    limit_per_host=self._connections_per_host,
-                    resolver=ReachingResolver(self._reach) if self._reach is not None else None,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                headers={
-                    "Accept-Encoding": "identity",
-                    "User-Agent": f"waterbutler/{__version__}",
-                },
-                skip_auto_headers=["Content-Type"],
-                timeout=self._timeout,
-                read_bufsize=1 << 18,
-                trust_env=False,
+            self._session = kind(
+                connect_seconds=self._connect_seconds,
+                idle_seconds=self._idle_seconds,
+                connections_per_host=self._connections_per_host,
+                reach=self._reach,
             )
         return self._session
 
@@ -139,7 +80,7 @@ class HttpClient:
         self._closed = True
         if self._session is not None:
             session, self._session = self._session, None
-            await session.close()
+            await session.aclose()
 
     async def __aenter__(self) -> HttpClient:
         await self.start()
@@ -185,7 +126,8 @@ class HttpClient:
             ConfigInvalid: The address is none.
         """
         target, sent = _address(url), dict(headers)
-        reply = await self._send(method, target, sent, body)
+        session = await self._ready()
+        reply = await session.send(method, target, sent, body)
         while redirects and body is None and reply.status in _REDIRECTS:
             location = reply.headers.get("Location", "")
             await reply.aclose()
@@ -197,105 +139,11 @@ class HttpClient:
                 sent = {name: sent[name] for name in sent if name.lower() in _KEPT_ELSEWHERE}
             target = elsewhere
             redirects -= 1
-            reply = await self._send(method, target, sent, None)
+            reply = await session.send(method, target, sent, None)
             if not redirects and reply.status in _REDIRECTS:
                 await reply.aclose()
                 raise ProviderFault(f"{reply.host} redirects too often.")
         return reply
-
-    async def _send(
-        self, method: str, url: URL, headers: dict[str, str], body: ByteStream | bytes | None
-    ) -> Reply:
-        session = self._ready()
-        host = url.host or ""
-        if self._reach is not None:
-            self._reach.check(url)
-        upload = _Upload(body, self._idle_seconds) if isinstance(body, ByteStream) else None
-        if upload is not None and upload.size is not None:
-            headers = {**headers, "Content-Length": str(upload.size)}
-        try:
-            with translated(host):
-                async with asyncio.timeout(None) as stall:
-                    if upload is not None:
-                        upload.stall = stall
-                    try:
-                        response = await session.request(
-                            method,
-                            url,
-                            headers=headers,
-                            data=upload or body,
-                            allow_redirects=False,
-                            middlewares=() if method in _SAFE else (_once,),
-                        )
-                    finally:
-                        if upload is not None:
-                            upload.stall = None
-        except Exception:
-            if upload is not None and upload.error is not None:
-                raise upload.error from None
-            raise
-        return Reply(response.status, response.headers, _body(response, method, host), host)
-
-
-async def _once(
-    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Send a request that changes something once, and not again behind the caller's back.
-
-    The library repeats it where a kept connection breaks, although the other side may have done
-    it: then the second answer, that there is nothing to delete or that a name is taken, is wrong.
-    """
-    try:
-        return await send(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
-        raise aiohttp.ClientConnectionError from None
-
-
-class _Upload:
-    """A body on its way out.
-
-    The last chunk is held back until the source has ended: a body that goes on behind its size
-    is cut off before the other side could take it for complete.
-    """
-
-    def __init__(self, body: ByteStream, idle_seconds: float) -> None:
-        self._body = body
-        self._idle_seconds = idle_seconds
-        self._started = False
-        self.size = body.size
-        self.error: Exception | None = None
-        """What the source raised."""
-        self.stall: asyncio.Timeout | None = None
-        """Runs out when the other side does not take what it is sent."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._started:  # the library tries again when a kept connection turns out to be dead
-            self.error = ProviderUnavailable("A kept connection broke.")
-            raise self.error
-        return self._chunks()
-
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        self._started = True
-        held = await self._next()
-        while held is not None:
-            following = await self._next()
-            self._watch(asyncio.get_running_loop().time() + self._idle_seconds)
-            yield held
-            self._watch(None)
-            held = following
-
-    async def _next(self) -> bytes | None:
-        try:
-            return await anext(self._body, None)
-        except Exception as error:
-            self.error = error
-            raise
-
-    def _watch(self, deadline: float | None) -> None:
-        if self.stall is not None:
-            self.stall.reschedule(deadline)
 
 
 def _address(url: str) -> URL:
@@ -318,20 +166,8 @@ def _check_redirect(target: URL, elsewhere: URL, host: str) -> None:
         raise ProviderFault(f"{host} redirects to where nothing is encrypted.")
 
 
-def _body(response: aiohttp.ClientResponse, method: str, host: str) -> ByteStream:
-    async def close() -> None:
-        if response.content.at_eof():
-            response.release()
-        else:
-            response.close()
+def _imported() -> type[Session]:
+    """What speaks HTTP; importing it takes as long as the rest of a server's start."""
+    from waterbutler.http.session import Session  # noqa: PLC0415
 
-    async def chunks() -> AsyncIterator[bytes]:
-        with translated(host, in_body=True):
-            while chunk := await response.content.readany():
-                yield chunk
-
-    if method == "HEAD" or response.status in _BODILESS:
-        response.release()
-        return ByteStream.of(b"")
-    size = parse_number(response.headers.get("Content-Length"))
-    return ByteStream(chunks(), size=size, close=close)
+    return Session

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from waterbutler.core.errors import ProviderFault
@@ -53,34 +50,6 @@ class Reach:
         numeric = ":" in host or host.replace(".", "").isdigit()
         if numeric and not is_public(host) and not self.names(host, address.port):
             raise unreachable(host)
-
-
-class ReachingResolver(AbstractResolver):
-    """Looks names up, and leaves out what is not within reach.
-
-    Args:
-        reach: What is.
-    """
-
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
-        self._inner = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """See `aiohttp.abc.AbstractResolver.resolve`; raises `NotPublic` if nothing is left."""
-        found = await self._inner.resolve(host, port, family)
-        if self._reach.names(host, port):
-            return found
-        public = [each for each in found if is_public(each["host"])]
-        if found and not public:
-            raise NotPublic
-        return public
-
-    async def close(self) -> None:
-        """See `aiohttp.abc.AbstractResolver.close`."""
-        await self._inner.close()
 
 
 def unreachable(host: str) -> ProviderFault:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from waterbutler.core.errors import Corrupted, NotFound, ProviderUnavailable, QuotaExceeded
+from waterbutler.core.locks import try_lock
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -108,12 +109,9 @@ def is_abandoned(file: Path) -> bool:
     except FileNotFoundError:
         return True
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(fd) is True
     finally:
         os.close(fd)
-    return True
 
 
 def stored(spool: Path) -> dict[str, list[str]]:

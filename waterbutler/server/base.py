@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 import uuid
 from typing import Any, ClassVar
@@ -33,7 +32,6 @@ CLIENT_GONE = 499
 _RELAYED = ("X-Cos-Mfr-Render-Request", "X-OSF-OTP")
 """Headers that an auth handler may relay to its host."""
 
-_LENGTH = re.compile(r"[0-9]{1,18}")
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.request")
 
@@ -192,8 +190,8 @@ class Handler(Reply):
             raise error
         self._refusal = error
         self.refused()
-        text = self.request.headers.get("Content-Length", "")
-        if self.connection.has_read_all or (text and int(text) <= _SMALL_BODY):
+        size = self.declared_size
+        if self.connection.has_read_all or (size is not None and size <= _SMALL_BODY):
             return
         self._answered = True
         self._write_failure(error)

@@ -6,6 +6,7 @@ import asyncio
 
 from waterbutler.core import ByteStream
 from waterbutler.core.errors import Interrupted, TooLarge
+from waterbutler.core.waiting import wake
 
 ROOM = 1 << 18
 """How many bytes may wait for the storage before the client is made to wait."""
@@ -47,7 +48,7 @@ class BodyIntake:
             self._waiting.append(chunk)
         self._count += len(chunk)
         if self._count >= LEAST:
-            _wake(self._arrival)
+            wake(self._arrival)
         while self._count >= ROOM and not self._deaf:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
@@ -55,12 +56,12 @@ class BodyIntake:
     def end(self) -> None:
         """The body is complete."""
         self._ended = True
-        _wake(self._arrival)
+        wake(self._arrival)
 
     def fail(self, error: BaseException) -> None:
         """The body will never be complete; the reader is told."""
         self._failure = error
-        _wake(self._arrival)
+        wake(self._arrival)
 
     def ignore(self) -> None:
         """Nobody reads any more: drop what comes, so that the connection is not kept waiting."""
@@ -68,7 +69,7 @@ class BodyIntake:
         self._waiting.clear()
         self._small.clear()
         self._count = 0
-        _wake(self._room)
+        wake(self._room)
 
     async def take(self) -> bytes:
         """Everything that has arrived; raises `StopAsyncIteration` at the end."""
@@ -84,7 +85,7 @@ class BodyIntake:
         self._gather()
         chunks, self._waiting = self._waiting, []
         self._count = 0
-        _wake(self._room)
+        wake(self._room)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _gather(self) -> None:
@@ -137,8 +138,3 @@ class SmallBody:
 def interrupted() -> Interrupted:
     """What the storage is told when the client goes away."""
     return Interrupted("The connection was closed before the body was complete.")
-
-
-def _wake(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)

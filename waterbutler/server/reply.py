@@ -43,7 +43,6 @@ class Reply:
         self.connection = connection
         self._head_sent = False
         self._finished = False
-        self._closes = False
         self.clear()
 
     def clear(self) -> None:
@@ -134,4 +133,4 @@ class Reply:
 
     def _is_last(self) -> bool:
         """Whether the connection is closed after this answer."""
-        return self._closes or not self.connection.has_read_all
+        return not self.connection.has_read_all

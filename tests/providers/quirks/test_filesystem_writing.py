@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from waterbutler.core import ROOT, ByteStream, Path, WriteMode
+from waterbutler.core import ROOT, ByteStream, Path, WriteMode, locks
 from waterbutler.core.errors import (
     AlreadyExists,
     BadPath,
@@ -394,7 +394,7 @@ async def test_a_folder_that_was_being_copied_is_swept(tmp_path):
 async def test_a_sweep_that_is_faster_than_the_lock(tmp_path, monkeypatch):
     """A note that was swept before it was locked is made again."""
     top = Folder(os.open(tmp_path, os.O_RDONLY))
-    real, calls = journal._lock, []
+    real, calls = journal.try_lock, []
 
     def slow(fd):
         calls.append(fd)
@@ -403,7 +403,7 @@ async def test_a_sweep_that_is_faster_than_the_lock(tmp_path, monkeypatch):
             note.unlink()
         return real(fd)
 
-    monkeypatch.setattr(journal, "_lock", slow)
+    monkeypatch.setattr(journal, "try_lock", slow)
     pending = journal.Pending(top, [])
     assert len(calls) == 2
     assert len(list((tmp_path / ".waterbutler").iterdir())) == 1
@@ -440,7 +440,7 @@ async def test_old_names_are_swept_where_there_are_no_locks(tmp_path, monkeypatc
     def no_locks(*_args):
         raise OSError(errno.ENOLCK, "no")
 
-    monkeypatch.setattr(journal.fcntl, "flock", no_locks)
+    monkeypatch.setattr(locks.fcntl, "flock", no_locks)
     provider = opened(tmp_path)
     pending = journal.Pending(Folder(os.open(tmp_path, os.O_RDONLY)), [])
     (tmp_path / os.fsdecode(pending.name)).write_bytes(b"")

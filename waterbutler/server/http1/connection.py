@@ -19,6 +19,7 @@ from typing import Protocol, cast
 import structlog
 
 from waterbutler.core import ByteStream
+from waterbutler.core.waiting import wake
 from waterbutler.server.http1.answer import Answer, refusal
 from waterbutler.server.http1.head import (
     Malformed,
@@ -82,7 +83,6 @@ class Connection(asyncio.Protocol):
         self._options = options
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
-        self._lost = False
         self._discards = False
         self._heard = 0.0
         self._room: asyncio.Future[None] | None = None
@@ -119,14 +119,15 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - the reason is not
         """See `asyncio.BaseProtocol.connection_lost`."""
-        self._lost = True
         if self._timer is not None:
             self._timer.cancel()
+        self._inbox.lost = True
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
+            # It still sees how much came that nobody asked for.
             exchange.on_connection_close()
         self._inbox.lose()
-        _wake(self._room)
+        wake(self._room)
         if self._outlet is not None:
             self._outlet.wake()
 
@@ -137,7 +138,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """See `asyncio.BaseProtocol.resume_writing`."""
         self._full = False
-        _wake(self._room)
+        wake(self._room)
 
     # -- for what answers ----------------------------------------------------------------------
 
@@ -159,7 +160,7 @@ class Connection(asyncio.Protocol):
     @property
     def is_lost(self) -> bool:
         """Whether the client is gone."""
-        return self._lost
+        return self._inbox.lost
 
     async def next_body(self) -> bytes:
         """The next bytes of the request's body; none when it is complete.
@@ -202,7 +203,7 @@ class Connection(asyncio.Protocol):
         """The answer is complete. One that is not as long as it says is broken off."""
         self._exchange = None
         answer = self._answer
-        if self._lost or answer is None:
+        if self._inbox.lost or answer is None:
             return
         if not answer.is_whole:
             self.abort()
@@ -217,7 +218,7 @@ class Connection(asyncio.Protocol):
         Raises:
             ConnectionLost: The client is gone.
         """
-        while self._full and not self._lost:
+        while self._full and not self._inbox.lost:
             self._room = self._loop.create_future()
             await self._room
         self._check()
@@ -249,7 +250,7 @@ class Connection(asyncio.Protocol):
                     self._check()
                     count = await body.send_to(outlet.fd)
                     answer.skip(count)
-                    if not count and not self._lost:
+                    if not count and not self._inbox.lost:
                         before()
                         await outlet.writable()
             except (BrokenPipeError, ConnectionResetError):
@@ -262,7 +263,7 @@ class Connection(asyncio.Protocol):
 
         A reset is visible also where the end of the connection is the end of the answer.
         """
-        if self._lost:
+        if self._inbox.lost:
             return
         with contextlib.suppress(OSError):
             connection = self._transport.get_extra_info("socket")
@@ -317,7 +318,7 @@ class Connection(asyncio.Protocol):
             exchange.on_connection_close()
             raise
         answer: Answer | None = self._answer
-        if answer is None or self._lost:
+        if answer is None or self._inbox.lost:
             return False
         self._quiet_since = self._loop.time()
         await self.drain()
@@ -326,12 +327,12 @@ class Connection(asyncio.Protocol):
         return answer.keeps_connection and self._inbox.has_read_all
 
     def _check(self) -> None:
-        if self._lost or self._transport.is_closing():
+        if self._inbox.lost or self._transport.is_closing():
             raise ConnectionLost
 
     async def _refuse(self) -> None:
         """Answer what cannot be understood, unless it was answered already."""
-        if self._lost:
+        if self._inbox.lost:
             return
         if self._answer is None:
             self._transport.write(refusal())
@@ -350,7 +351,7 @@ class Connection(asyncio.Protocol):
             self._transport.write_eof()
         self._heard = self._loop.time()
         end = self._heard + LINGER_SECONDS
-        while not self._lost:
+        while not self._inbox.lost:
             left = min(end, self._heard + SILENCE_SECONDS) - self._loop.time()
             if left <= 0:
                 return
@@ -361,7 +362,7 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         """Close it when the client has taken everything, or does not come to take it."""
         self._transport.close()
-        if not self._lost and self._transport.get_write_buffer_size():
+        if not self._inbox.lost and self._transport.get_write_buffer_size():
             self._loop.call_later(LINGER_SECONDS, self._transport.abort)
 
     def _look(self) -> None:
@@ -374,8 +375,3 @@ class Connection(asyncio.Protocol):
             self._close()
         else:
             self._timer = self._loop.call_later(since + idle - now, self._look)
-
-
-def _wake(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)

@@ -15,13 +15,14 @@ from tornado import httputil
 from tornado.escape import parse_qs_bytes
 from tornado.netutil import is_valid_ip
 
+from waterbutler.core.parsing import parse_number
+
 T = TypeVar("T")
 
 _LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}) ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])")
 _FIELDS = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*")
 _HOST = re.compile(r"[A-Za-z0-9\-._~!$&'()*+;=%\[\]:]*")
 _ABSOLUTE = re.compile(r"https?://([A-Za-z0-9\-._~%\[\]:]+)(?=[/?]|$)", re.IGNORECASE)
-_DIGITS = re.compile(r"[0-9]{1,18}")
 
 
 class Malformed(httputil.HTTPInputError):
@@ -170,9 +171,10 @@ def framing_of(headers: Headers, version: str) -> Framing:
         return CHUNKED
     if length is None:
         return EMPTY
-    if _DIGITS.fullmatch(length) is None:
+    size = parse_number(length)
+    if size is None:
         raise Malformed("The Content-Length is not a number, or too large.")
-    return Framing(int(length))
+    return Framing(size)
 
 
 def seen_through_proxy(headers: Headers, remote_ip: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from tornado import httputil
 
+from waterbutler.core.waiting import wake
 from waterbutler.server.http1.chunks import Dechunker
 from waterbutler.server.http1.head import EMPTY, Framing, Headers, Malformed, parse_head
 
@@ -74,8 +75,7 @@ class Inbox:
 
     def wake(self) -> None:
         """Whoever waits shall look again."""
-        if self._arrival is not None and not self._arrival.done():
-            self._arrival.set_result(None)
+        wake(self._arrival)
 
     async def wait(self) -> None:
         """Wait until something comes, or `wake` is called."""

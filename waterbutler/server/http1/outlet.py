@@ -6,6 +6,8 @@ import asyncio
 import os
 from typing import Self
 
+from waterbutler.core.waiting import wake
+
 
 class Outlet:
     """A descriptor of its own for a connection's socket; closed at the end of a ``with``.
@@ -39,5 +41,4 @@ class Outlet:
 
     def wake(self) -> None:
         """Wait no longer."""
-        if self._ready is not None and not self._ready.done():
-            self._ready.set_result(None)
+        wake(self._ready)

@@ -15,10 +15,6 @@ _SIZES = ("size", "sizeInt")
 class FlatRenderer(render.Renderer):
     """Renders what v1 has in ``attributes``, but for the resource and the size of folders."""
 
-    def encoded(self, entry: Entry) -> bytes:
-        """See `Renderer.encoded`."""
-        return msgspec.json.encode(self.entry(entry))
-
     def entry(self, entry: Entry) -> dict[str, Any]:
         """The object of a file or folder."""
         shown = self.attributes(entry)

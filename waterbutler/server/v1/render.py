@@ -12,14 +12,9 @@ import msgspec
 
 from waterbutler.core import Entry, Path, Version
 from waterbutler.events import Item
-from waterbutler.server.v1.template import Template, json_text, json_value
 from waterbutler.service import Room
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
-
-_WHOLE = frozenset({"size", "extra", "type", "modified", "created"})
-_BLANKS = _WHOLE | {"wire", "url", "materialized", "name", "etag"}
-"""What differs from entry to entry."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -49,7 +44,6 @@ class Renderer:
         self._wire_path = room.provider.wire_path
         self._prefix = f"{domain}/v1/resources/{place.resource}/providers/{place.mount}"
         self._can = room.provider.capabilities
-        self._templates: dict[bool, Template] = {}
 
     @property
     def writable(self) -> bool:
@@ -109,46 +103,8 @@ class Renderer:
         )
 
     def encoded(self, entry: Entry) -> bytes:
-        """`entry` as JSON; quick, because listings have many."""
-        path = entry.path
-        template = self._templates.get(path.is_folder)
-        if template is None:
-            template = self._templates[path.is_folder] = self._template(path.is_folder)
-        wire = self._wire_path(path)
-        shown = str(path)
-        modified = _iso(entry.modified)
-        return template.fill(
-            {
-                "wire": json_text(shown if wire is path else str(wire)),
-                "url": encode_path(wire),
-                "materialized": json_text(shown),
-                "name": json_text(path.names[-1]),
-                "etag": self.etag(entry),
-                "size": "null" if entry.size is None else str(entry.size),
-                "extra": json_value(_extra(entry)) if entry.extra or entry.hashes else "{}",
-                "type": json_value(entry.content_type),
-                "modified": "null" if modified is None else f'"{modified}"',
-                "created": json_value(_iso(entry.created)),
-            }
-        )
-
-    def _template(self, is_folder: bool) -> Template:
-        """What all files, or all folders, have in common."""
-        blanks = {name: f"~{name}~blank~" for name in _BLANKS}
-        path = Path((blanks["wire"],), is_folder)
-        document = self.entry(Entry(path=path))
-        attributes = document["attributes"]
-        attributes |= {"size": blanks["size"], "sizeInt": blanks["size"], "extra": blanks["extra"]}
-        attributes |= {"materialized": blanks["materialized"], "etag": blanks["etag"]}
-        attributes |= {"name": blanks["name"], "path": blanks["wire"]}
-        document["id"] = self._provider + blanks["wire"]
-        if not is_folder:
-            attributes |= {"modified": blanks["modified"], "modified_utc": blanks["modified"]}
-            attributes |= {"created_utc": blanks["created"], "contentType": blanks["type"]}
-        links = self._links(Entry(path=path), path)
-        shown = encode_path(path)
-        document["links"] = {name: url.replace(shown, blanks["url"]) for name, url in links.items()}
-        return Template(document, blanks, _WHOLE)
+        """`entry` as JSON."""
+        return _encode(self.entry(entry))
 
     def version(self, version: Version) -> dict[str, Any]:
         """The JSON-API object of a version."""
