@@ -56,7 +56,8 @@ def fuzz(name: str, seconds: int, runs: int, folder: Path) -> None:
         *(
             f"-artifact_prefix={folder}/failed-{name}-",
             "-print_final_stats=1",
-            "-rss_limit_mb=1024",
+            # What started this process counts as well: tests are large when they have run for long.
+            *("-rss_limit_mb=4096", "-malloc_limit_mb=512"),
         ),
     ]
     atheris.Setup([sys.argv[0], *options, str(grown), str(CORPUS / name)], target)

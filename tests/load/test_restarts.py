@@ -32,6 +32,14 @@ TOKEN = "hush"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 
 
+@pytest.fixture(autouse=True)
+def heeded():
+    """Servers inherit what the signal means: nothing, where the tests must outlive a terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def serve(tmp_path):
     """Starts a server with settings in a file; several workers if more than one is asked for."""
