@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from typing import Annotated
 
@@ -32,6 +33,10 @@ ATTRIBUTE = "user.waterbutler.hashes"
 WINDOW = 20_000_000
 """How far change times may be apart, in nanoseconds: some ticks of the coarsest system clock."""
 MEMORY = 16384
+RECENT = 8192
+"""Of how many files it is kept in memory what lies beside them."""
+SETTLED = 100_000_000
+"""How long ago they were changed at least, in nanoseconds: more than ticks of clocks take."""
 _ATTEMPTS = 3
 
 BY_NAME = "/proc/self/fd"
@@ -40,15 +45,18 @@ HAS_NAMES = os.path.isdir(BY_NAME)  # noqa: PTH112 - the same in all of this pac
 _HAS_ATTRIBUTES = hasattr(os, "getxattr") and HAS_NAMES
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The hashes of one content, and what its file looked like; times in nanoseconds."""
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
+    """The hashes of one content, and what its file looked like; times in nanoseconds.
+
+    It is kept in less than 128 bytes, which is as much as Python gets at the first attempt.
+    """
 
     inode: int
     size: int
     modified: int
     changed: int
-    md5: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    md5: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+    sha256: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
     durable: bool = True
 
     def holds(self, info: os.stat_result) -> bool:
@@ -62,12 +70,12 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def hashes(self) -> dict[str, str]:
-        """The digests by their hashlib names."""
-        return {"md5": self.md5, "sha256": self.sha256}
+        """The digests in hexadecimal, by their hashlib names."""
+        return {"md5": self.md5.hex(), "sha256": self.sha256.hex()}
 
 
-_decode = msgspec.json.Decoder(Record).decode
-_encode = msgspec.json.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Record).decode
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class _Memory:
@@ -92,7 +100,42 @@ class _Memory:
                 self._records.popitem(last=False)
 
 
+class Unknown(Exception):
+    """It takes a look at the disk to know."""
+
+
+class _Recent:
+    """What was found beside files not long ago. Whatever changes it changes their change time.
+
+    Two changes within a tick of the system's clock have the same time, so nothing is kept of files
+    that were changed just now.
+    """
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[int, ...], Record | None] = OrderedDict()
+        self._mutex = threading.Lock()
+
+    def keep(self, info: os.stat_result, record: Record | None) -> None:
+        if time.time_ns() - info.st_ctime_ns < SETTLED:
+            return
+        with self._mutex:
+            self._found[_looks(info)] = record
+            if len(self._found) > RECENT:
+                self._found.popitem(last=False)
+
+    def get(self, info: os.stat_result) -> Record | None:
+        try:
+            return self._found[_looks(info)]
+        except KeyError:
+            raise Unknown from None
+
+
+def _looks(info: os.stat_result) -> tuple[int, ...]:
+    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+
+
 _memory = _Memory()
+_recent = _Recent()
 
 
 def recall(file: int | str, info: os.stat_result) -> Record | None:
@@ -109,8 +152,24 @@ def recall(file: int | str, info: os.stat_result) -> Record | None:
 
 
 def recall_below(folder: Folder, name: bytes, info: os.stat_result) -> Record | None:
-    """Like `recall`, without opening the file."""
-    return recall(f"{names_below(folder)}{os.fsdecode(name)}", info)
+    """Like `recall_and_keep`, without opening the file."""
+    return recall_and_keep(f"{names_below(folder)}{os.fsdecode(name)}", info)
+
+
+def recall_and_keep(file: int | str, info: os.stat_result) -> Record | None:
+    """Like `recall`; what it finds is kept for `recent`."""
+    record = recall(file, info)
+    _recent.keep(info, record)
+    return record
+
+
+def recent(info: os.stat_result) -> Record | None:
+    """What `recall` would find, if it is known without looking at the disk.
+
+    Raises:
+        Unknown: It is not.
+    """
+    return _recent.get(info)
 
 
 def names_below(folder: Folder) -> str:
@@ -170,8 +229,8 @@ def _record(info: os.stat_result, hashes: dict[str, str], changed: int) -> Recor
         size=info.st_size,
         modified=info.st_mtime_ns,
         changed=changed,
-        md5=hashes["md5"],
-        sha256=hashes["sha256"],
+        md5=bytes.fromhex(hashes["md5"]),
+        sha256=bytes.fromhex(hashes["sha256"]),
     )
 
 

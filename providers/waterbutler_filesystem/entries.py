@@ -39,7 +39,7 @@ def etag(info: os.stat_result, record: Record | None = None) -> str:
     That is the change time and not the modification time, which can be set back.
     """
     if record is not None and record.durable:
-        return record.sha256[:32]
+        return record.sha256[:16].hex()
     # The fastest way of all to write it; listings do this for every file.
     return "%x-%x-%x" % (info.st_ino, info.st_size, info.st_ctime_ns)  # noqa: UP031
 

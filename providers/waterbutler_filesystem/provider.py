@@ -28,6 +28,7 @@ from waterbutler_filesystem.config import FilesystemSettings
 from waterbutler_filesystem.digests import HASHES
 from waterbutler_filesystem.entries import folder_entry, occupant, require
 from waterbutler_filesystem.failures import translated
+from waterbutler_filesystem.glance import Glance
 from waterbutler_filesystem.journal import sweep
 from waterbutler_filesystem.names import known_path, stored_path
 from waterbutler_filesystem.reading import Blocks, Listing, OpenFile, look
@@ -77,6 +78,7 @@ class FilesystemProvider(Provider):
         self.info = StorageInfo(name, f"file://{folder}", label)
         self._settings = settings
         self._root = Root(folder, create=settings.create)
+        self._glance = Glance(self._root)
         self.capabilities = replace(  # type: ignore[misc]
             type(self).capabilities,
             hashes=frozenset(HASHES if settings.hashes else ()),
@@ -98,6 +100,9 @@ class FilesystemProvider(Provider):
     async def stat(self, path: Path, *, version: str | None = None) -> Entry:
         """See `Provider.stat`."""
         self._refuse_version(version)
+        entry = self._glance.entry(path)
+        if entry is not None:
+            return entry
         return await self._look(path, lambda: look(self._root, path))
 
     async def list(self, path: Path) -> AsyncIterator[Entry]:
@@ -119,7 +124,9 @@ class FilesystemProvider(Provider):
     ) -> Content:
         """See `Provider.read`; a file that changes while it is read ends with `Corrupted`."""
         self._refuse_version(version)
-        file = await self._look(path, lambda: OpenFile(self._root, path, range))
+        file = self._glance.open(path, range)
+        if file is None:
+            file = await self._look(path, lambda: OpenFile.at(self._root, path, range))
         blocks = Blocks(file, lambda call: self._look(path, call))
         body = ByteStream(blocks, size=file.size, file=FileToSend(file) if CAN_SEND else None)
         return Content(body, file.entry, file.span)

@@ -11,7 +11,13 @@ from typing import Self
 from waterbutler.core import ByteRange, Entry, Path, Span
 from waterbutler.core.errors import BadPath, Corrupted, IsAFolder, NotAFolder, NotFound
 from waterbutler_filesystem.confined import Folder
-from waterbutler_filesystem.digests import names_below, recall, recall_below
+from waterbutler_filesystem.digests import (
+    names_below,
+    recall,
+    recall_and_keep,
+    recall_below,
+    recent,
+)
 from waterbutler_filesystem.entries import file_entry, folder_entry, require
 from waterbutler_filesystem.names import is_reserved, known_path, shown
 from waterbutler_filesystem.root import Root
@@ -45,6 +51,13 @@ def look(root: Root, path: Path) -> Entry:
 class OpenFile(Handle):
     """A file that is being read. Opening it reads small files to their end.
 
+    Args:
+        path: Where it is.
+        fd: Its descriptor, which belongs to this object from now on.
+        range: The part that is asked for.
+        waits: Whether it may wait for the disk. If not, only what is known and in memory is
+            taken; the rest is read later.
+
     Attributes:
         entry: What the file is.
         span: The part that is read, if a part was asked for.
@@ -53,41 +66,52 @@ class OpenFile(Handle):
         ended: Whether the last block was read.
 
     Raises:
-        NotFound, IsAFolder, RangeNotSatisfiable: As `Provider.read` says.
+        RangeNotSatisfiable: As `Provider.read` says.
         Corrupted: The file changed meanwhile.
+        Unknown: It may not wait, and what is remembered of the file must be read.
     """
 
-    def __init__(self, root: Root, path: Path, range: ByteRange | None) -> None:
-        self._fd = -1
+    def __init__(self, path: Path, fd: int, range: ByteRange | None, *, waits: bool = True) -> None:
+        self._fd = fd
         super().__init__()
+        _SHARES.join()
+        try:
+            self._begin(path, range, waits=waits)
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def at(cls, root: Root, path: Path, range: ByteRange | None) -> Self:
+        """Open a file of a mount.
+
+        Raises:
+            NotFound, IsAFolder, RangeNotSatisfiable, Corrupted: See above.
+        """
         if path.is_folder:
             raise IsAFolder("It is a folder.", path=str(path))
         *folders, name = known_path(path)
         with root.folder(folders, path) as folder:
-            self._fd = folder.open_file(name)
-            _SHARES.join()
-        try:
-            self._begin(path, range)
-        except BaseException:
-            self.close()
-            raise
+            fd = folder.open_file(name)
+        return cls(path, fd, range)
 
     def next(self) -> bytes:
         """The next block; empty only if the file has become shorter."""
         with self:
             return self._read(BLOCK)
 
-    def _begin(self, path: Path, range: ByteRange | None) -> None:
+    def _begin(self, path: Path, range: ByteRange | None, *, waits: bool) -> None:
         self._info = os.fstat(self._fd)
         self._path = path
-        self.entry = file_entry(path, self._info, recall(self._fd, self._info))
+        record = recall_and_keep(self._fd, self._info) if waits else recent(self._info)
+        self.entry = file_entry(path, self._info, record)
         self.span: Span | None = None if range is None else range.resolve(self._info.st_size)
         self._offset = 0 if self.span is None else self.span.start
         self._stop = self._info.st_size if self.span is None else self.span.stop
         self.size = self._stop - self._offset
         # A larger file may be sent by the system, and then nothing of it need be read.
         self.ended = False
-        self.first = b"" if self.size > FIRST_BLOCK else self._read(FIRST_BLOCK)
+        self.first = b"" if self.size > FIRST_BLOCK else self._read(FIRST_BLOCK, waits=waits)
 
     @property
     def left(self) -> int:
@@ -108,11 +132,12 @@ class OpenFile(Handle):
                 self._check_unchanged()
             return sent
 
-    def _read(self, size: int) -> bytes:
+    def _read(self, size: int, *, waits: bool = True) -> bytes:
         size = min(_SHARES.share(size), self._stop - self._offset)
-        block = os.pread(self._fd, size, self._offset) if size else b""
+        read = os.pread if waits else _read_at_once
+        block = read(self._fd, size, self._offset) if size else b""
         self._offset += len(block)
-        self.ended = self._offset >= self._stop or not block
+        self.ended = self._offset >= self._stop or (waits and not block)
         if self.ended:
             self._check_unchanged()
             self.close()
@@ -129,6 +154,16 @@ class OpenFile(Handle):
         if fd >= 0:
             os.close(fd)
             _SHARES.leave()
+
+
+def _read_at_once(fd: int, size: int, offset: int) -> bytes:
+    """What is in memory of a part of a file; nothing if its beginning is not."""
+    block = bytearray(size)
+    try:
+        count = os.preadv(fd, [block], offset, os.RWF_NOWAIT)
+    except OSError:
+        return b""
+    return bytes(memoryview(block)[:count])
 
 
 class Blocks:

@@ -11,6 +11,7 @@ from waterbutler.core import Path
 from waterbutler.core.errors import ConfigInvalid, NotFound, ProviderUnavailable
 from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.journal import sweep
+from waterbutler_filesystem.kinds import is_local
 from waterbutler_filesystem.threads import Stop
 
 _NO_FOLDER = {
@@ -30,10 +31,16 @@ class Root:
     Args:
         folder: The absolute name on this machine.
         create: Make it if it is missing at first use.
+
+    Attributes:
+        name: The absolute name.
+        device: The number of its file system, once it was used, if that is one of this machine's
+            own disks and memory.
     """
 
     def __init__(self, folder: str, *, create: bool = False) -> None:
-        self._folder = folder
+        self.name = folder
+        self.device: int | None = None
         self._create = create
         self._used = False
 
@@ -56,6 +63,8 @@ class Root:
             self._used = True
             with contextlib.suppress(OSError):
                 sweep(top, Stop())
+            if is_local(top.fd):
+                self.device = os.fstat(top.fd).st_dev
         return top
 
     def folder(self, names: list[bytes], path: Path) -> Folder:
@@ -72,5 +81,5 @@ class Root:
 
     def _open(self) -> Folder:
         if self._create and not self._used:
-            FsPath(self._folder).mkdir(parents=True, exist_ok=True)
-        return Folder(os.open(self._folder, _TOP))
+            FsPath(self.name).mkdir(parents=True, exist_ok=True)
+        return Folder(os.open(self.name, _TOP))

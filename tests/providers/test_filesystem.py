@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from waterbutler.testing.conformance import ProviderContract
-from waterbutler_filesystem import FilesystemProvider, FilesystemSettings
+from waterbutler_filesystem import FilesystemProvider, FilesystemSettings, digests
 
 
 def opened(folder: Path) -> FilesystemProvider:
@@ -24,3 +24,11 @@ class TestFilesystem(ProviderContract):
     @pytest.fixture
     def other(self, tmp_path: Path) -> FilesystemProvider:
         return opened(tmp_path / "two")
+
+
+class TestAtAGlance(TestFilesystem):
+    """Also what was changed just now is looked for in memory, and found there the second time."""
+
+    @pytest.fixture(autouse=True)
+    def settled(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(digests, "SETTLED", 0)

@@ -273,11 +273,11 @@ async def test_without_hashes(tmp_path, store):
     "value",
     [
         b"",
-        b"no json",
-        b"[]",
+        b"no record",
         b"{}",
-        msgspec.json.encode({"inode": "x", "md5": 1}),
-        b'{"inode":0,"size":12,"modified":0,"changed":0,"md5":"<script>","sha256":""}',
+        msgspec.msgpack.encode([]),
+        msgspec.msgpack.encode(["x", 1, 2, 3]),
+        msgspec.msgpack.encode([0, 12, 0, 0, "<script>", ""]),
     ],
 )
 async def test_broken_attributes_are_no_hashes(provider, tmp_path, value):
@@ -294,9 +294,13 @@ async def test_made_up_digests_are_no_hashes(provider, tmp_path):
     has_attributes(tmp_path)
     await write(provider)
     file = tmp_path / "file"
-    record = msgspec.json.decode(os.getxattr(file, digests.ATTRIBUTE))
-    os.setxattr(file, digests.ATTRIBUTE, msgspec.json.encode({**record, "md5": "<script>"}))
-    assert (await facts(provider))[1] == {}
+    raw = os.getxattr(file, digests.ATTRIBUTE)
+    assert len(raw) <= 128
+    for md5 in ("<script>", b"short", b"x" * 17):
+        record = msgspec.msgpack.decode(raw)
+        record[4] = md5
+        os.setxattr(file, digests.ATTRIBUTE, msgspec.msgpack.encode(record))
+        assert (await facts(provider))[1] == {}
 
 
 async def test_a_filesystem_that_is_full_for_attributes(provider, tmp_path, monkeypatch):
