@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Self
@@ -158,12 +159,19 @@ class OpenFile(Handle):
 
 def _read_at_once(fd: int, size: int, offset: int) -> bytes:
     """What is in memory of a part of a file; nothing if its beginning is not."""
-    block = bytearray(size)
     try:
-        count = os.preadv(fd, [block], offset, os.RWF_NOWAIT)
+        room = _rooms.room
+    except AttributeError:
+        room = _rooms.room = memoryview(bytearray(FIRST_BLOCK))
+    try:
+        count = os.preadv(fd, [room[:size]], offset, os.RWF_NOWAIT)
     except OSError:
         return b""
-    return bytes(memoryview(block)[:count])
+    return bytes(room[:count])
+
+
+_rooms = threading.local()
+"""Memory that each thread reads into; new memory takes longer than reading."""
 
 
 class Blocks:

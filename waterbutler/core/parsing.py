@@ -17,8 +17,10 @@ def parse_number(text: str | None) -> int | None:
 
 def parse_http_date(text: str | None) -> datetime | None:
     """A time of a header (RFC 9110, 5.6.7), in UTC; ``None`` if it is none."""
+    if not text:
+        return None
     try:
-        return _in_utc(parsedate_to_datetime(text or ""))
+        return _in_utc(parsedate_to_datetime(text))
     except (ValueError, OverflowError):
         return None
 

@@ -222,7 +222,9 @@ def _number(version: str) -> int:
 
 def only_shows(uri: str | None) -> bool:
     """Whether a download's address says that the file is only shown."""
-    return bool(uri) and "render" in parse_qs(urlsplit(uri or "").query).get("mode", [])
+    if not uri or "mode=" not in uri:
+        return False
+    return "render" in parse_qs(urlsplit(uri).query).get("mode", [])
 
 
 def check_log(accounts: Accounts, payload: Mapping[str, JSON]) -> tuple[str, str | None]:

@@ -37,20 +37,24 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.request")
 
 
 class _Ids:
-    """Random UUIDs (version 4), whose bytes are got from the system for many at a time."""
+    """Random UUIDs (version 4), made many at a time."""
 
     def __init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
-        """Forget what is there: two processes must not go on with the same bytes."""
-        self._bytes = b""
+        """Forget what is there: two processes must not go on with the same ones."""
+        self._made: list[str] = []
 
     def next(self) -> str:
-        if not self._bytes:
-            self._bytes = os.urandom(16 * 64)
-        taken, self._bytes = self._bytes[:16], self._bytes[16:]
-        return str(uuid.UUID(bytes=taken, version=4))
+        if not self._made:
+            drawn = os.urandom(16 * 64)
+            self._made = [_uuid(drawn[start : start + 16]) for start in range(0, len(drawn), 16)]
+        return self._made.pop()
+
+
+def _uuid(drawn: bytes) -> str:
+    return str(uuid.UUID(bytes=drawn, version=4))
 
 
 _ids = _Ids()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from tornado.httputil import HTTPHeaders
 
@@ -19,7 +20,12 @@ _MAX_DIGITS = 19
 
 def http_date(moment: datetime) -> str:
     """A time as HTTP headers write it."""
-    return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
+    return _http_date(int(moment.timestamp() // 1))
+
+
+@lru_cache(1024)
+def _http_date(seconds: int) -> str:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)
 
 
 def parse_range(header: str | None) -> ByteRange | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from functools import lru_cache
 
 from waterbutler.core.disposition import attachment
 
@@ -22,5 +23,10 @@ def content_type(name: str, known: str | None) -> str:
         return _OVERRIDES[extension]
     if known and known.isascii() and known.isprintable():
         return known
-    guessed, encoding = mimetypes.guess_type("x" + extension, strict=False)
+    return _guessed(extension)
+
+
+@lru_cache(1024)
+def _guessed(extension: str) -> str:
+    guessed, encoding = mimetypes.guess_type(f"x{extension}", strict=False)
     return guessed if guessed and encoding is None else DEFAULT_TYPE

@@ -145,8 +145,10 @@ class RoomHandler(StreamHandler):
 
 def _is_page_of(page: str, site: str) -> bool:
     """Whether an address is one of a site."""
+    if not page or not site:
+        return False
     try:
         one, other = urlsplit(page), urlsplit(site)
     except ValueError:
         return False
-    return bool(site) and (one.scheme, one.netloc) == (other.scheme, other.netloc)
+    return (one.scheme, one.netloc) == (other.scheme, other.netloc)

@@ -90,9 +90,8 @@ class Answer:
             lines.append("Connection: close")
         elif self._request.version == "HTTP/1.0":
             lines.append("Connection: keep-alive")
-        for line in lines:
-            if _UNSENDABLE.search(line):
-                raise ValueError("A header cannot have control characters.")
+        if _UNSENDABLE.search("".join(lines)):
+            raise ValueError("A header cannot have control characters.")
         lines.append("\r\n")
         return b"".join(("\r\n".join(lines).encode("latin-1"), *self.body(chunk)))
 

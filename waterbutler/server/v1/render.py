@@ -15,6 +15,7 @@ from waterbutler.events import Item
 from waterbutler.service import Room
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
+_ENCODED = {number: quote(chr(number), safe="") for number in range(128)}
 
 _encode = msgspec.json.Encoder().encode
 
@@ -23,8 +24,13 @@ def encode_path(path: Path) -> str:
     """A path as it stands in a URL."""
     if not path.names:
         return "/"
-    names = (n if _PLAIN.fullmatch(n) else quote(n, safe="") for n in path.names)
-    return "/" + "/".join(names) + ("/" if path.is_folder else "")
+    return "/" + "/".join(map(_encoded, path.names)) + ("/" if path.is_folder else "")
+
+
+def _encoded(name: str) -> str:
+    if _PLAIN.fullmatch(name):
+        return name
+    return name.translate(_ENCODED) if name.isascii() else quote(name, safe="")
 
 
 class Renderer:
@@ -44,6 +50,7 @@ class Renderer:
         self._wire_path = room.provider.wire_path
         self._prefix = f"{domain}/v1/resources/{place.resource}/providers/{place.mount}"
         self._can = room.provider.capabilities
+        self._tagged: tuple[Entry | None, str] = (None, "")
 
     @property
     def writable(self) -> bool:
@@ -52,10 +59,14 @@ class Renderer:
 
     def etag(self, entry: Entry) -> str:
         """The tag of an entry, in its attributes and, quoted, in the ``ETag`` header."""
+        if entry is self._tagged[0]:
+            return self._tagged[1]
         raw = entry.etag
         if raw is None:
             raw = f"{entry.path}::{entry.modified}::{entry.size}"
-        return hashlib.sha256(f"{self._provider}::{raw}".encode()).hexdigest()
+        tag = hashlib.sha256(f"{self._provider}::{raw}".encode()).hexdigest()
+        self._tagged = (entry, tag)
+        return tag
 
     def url(self, path: Path) -> str:
         """The URL of a file or folder in v1, without parameters."""
