@@ -24,7 +24,7 @@ from waterbutler_filesystem.threads import Stop, finish
 
 BATCH = 1 << 20
 """How many bytes to collect before they are written. Two batches are in memory at a time."""
-_SHARES = Shares(1 << 23, smallest=1 << 17)
+_SHARES = Shares(1 << 22, smallest=1 << 16)
 """What the batches of all uploads have together."""
 _AT_ONCE = 1024
 """How many chunks the system takes in one call."""

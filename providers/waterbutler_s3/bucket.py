@@ -7,7 +7,7 @@ import base64
 import hashlib
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from xml.etree.ElementTree import Element
@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element
 from waterbutler.core import ByteStream
 from waterbutler.core.errors import WaterButlerError
 from waterbutler.http import HttpClient, Reply, parse_xml
+from waterbutler_s3.blocks import Block
 from waterbutler_s3.config import Place
 from waterbutler_s3.dialects import Dialect
 from waterbutler_s3.failures import Failure, inside
@@ -26,8 +27,6 @@ DOCUMENT = 16 << 20
 """The largest document that is read, in bytes; a page of a listing has less than 4 MiB."""
 _UNFINISHED = 1000
 """How many uploads are remembered that could not be aborted."""
-_INLINE = 1 << 14
-"""Up to this many bytes are hashed at once: a thread would cost more."""
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -40,50 +39,6 @@ class Payload(Protocol):
 
     def stream(self) -> ByteStream:
         """The bytes; asked for again when they must be sent again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Bytes that are sent, and can be sent again.
-
-    Attributes:
-        chunks: The bytes in pieces.
-        size: How many there are.
-        md5: Their digest, if it was computed.
-        sha256: The same in hexadecimal, if it was computed.
-    """
-
-    chunks: list[bytes]
-    size: int
-    md5: bytes | None
-    sha256: str | None
-
-    @classmethod
-    async def of(cls, chunks: list[bytes], *, sha256: bool, md5: bool = True) -> Block:
-        """Hash, off the event loop where that takes long."""
-        size = sum(map(len, chunks))
-        if size <= _INLINE:
-            return cls(chunks, size, *_digests(chunks, md5, sha256))
-        return cls(chunks, size, *await asyncio.to_thread(_digests, chunks, md5, sha256))
-
-    def stream(self) -> ByteStream:
-        """The bytes, for sending them once."""
-
-        async def chunks() -> AsyncIterator[bytes]:
-            for chunk in self.chunks:
-                yield chunk
-
-        return ByteStream(chunks(), size=self.size)
-
-
-def _digests(chunks: list[bytes], md5: bool, sha256: bool) -> tuple[bytes | None, str | None]:
-    weak = hashlib.md5(usedforsecurity=False) if md5 else None
-    strong = hashlib.sha256() if sha256 else None
-    for hasher in (weak, strong):
-        if hasher is not None:
-            for chunk in chunks:
-                hasher.update(chunk)
-    return weak.digest() if weak else None, strong.hexdigest() if strong else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from waterbutler.core.errors import (
     WaterButlerError,
 )
 from waterbutler.core.waiting import outwait
-from waterbutler_s3.bucket import Block, Bucket, Payload, Refused
+from waterbutler_s3.blocks import Block
+from waterbutler_s3.bucket import Bucket, Payload, Refused
 from waterbutler_s3.entries import clean_etag, is_md5
 from waterbutler_s3.listing import uploads
 from waterbutler_s3.unfinished import MOMENT, Begun, Note, Unfinished

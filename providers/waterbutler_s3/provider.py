@@ -70,7 +70,7 @@ class S3Provider(Provider):
         label: The mount in words.
         patience: How long temporary failures are put up with.
         page_size: How many keys to ask for at a time.
-        notes: The folder for notes of what is under way.
+        data: The folder for notes of what is under way, and for what memory has no room for.
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(  # type: ignore[misc]
@@ -96,7 +96,7 @@ class S3Provider(Provider):
         label: str,
         patience: Patience | None = None,
         page_size: int = PAGE,
-        notes: FsPath | None = None,
+        data: FsPath | None = None,
     ) -> None:
         setup = understand(settings, credentials)
         place = setup.place
@@ -108,8 +108,9 @@ class S3Provider(Provider):
         self._bucket = Bucket(
             http, Signer(keys), place, setup.region, label, setup.dialect, patience
         )
+        notes = data / "s3-uploads" if data is not None else None
         self._unfinished = Unfinished(notes, self.info.root, partial(abort_begun, self._bucket))
-        options = WriteOptions.of(settings, self._unfinished)
+        options = WriteOptions.of(settings, self._unfinished, data)
         self._writer = Writer(self._bucket, options)
         self._copier = Copier(self._bucket, self._writer, options)
         keeps = setup.dialect.versions if settings.versions is None else settings.versions
@@ -130,8 +131,7 @@ class S3Provider(Provider):
         """
         label = f"{mount.provider} {mount.name}".strip()
         settings, credentials = mount.config(S3Settings), mount.secrets(S3Credentials)
-        notes = context.data / "s3-uploads"
-        return cls(mount.provider, settings, credentials, context.http, label, notes=notes)
+        return cls(*(mount.provider, settings, credentials, context.http, label), data=context.data)
 
     # -- looking -------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape  # only writes
 
 from waterbutler.core.errors import NotFound, ProviderFault, WaterButlerError
-from waterbutler_s3.bucket import Block, Bucket
+from waterbutler_s3.blocks import Block
+from waterbutler_s3.bucket import Bucket
 from waterbutler_s3.failures import Failure
 from waterbutler_s3.listing import pages
 

@@ -16,6 +16,7 @@ from waterbutler.core.errors import (
     Unsupported,
     WaterButlerError,
 )
+from waterbutler_s3.blocks import Block
 from waterbutler_s3.bucket import Bucket, Refused
 from waterbutler_s3.entries import clean_etag, from_headers
 from waterbutler_s3.listing import Object, pages
@@ -204,7 +205,7 @@ class Copier:
             # Parts can be put together on a condition, and one part is enough.
             in_parts = True
         if in_parts and not size:
-            return await self._writer.put(to, key, [], mode, self._kept(headers))
+            return await self._writer.put(to, key, await Block.of([]), mode, self._kept(headers))
         if in_parts:
             etag = await self._copy_parts(original, source, headers, to, key, exclusive=exclusive)
         else:

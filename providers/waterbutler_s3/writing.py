@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from functools import partial
+from contextlib import ExitStack
 
 from waterbutler.core import ByteStream, Entry, Path, WriteMode
 from waterbutler.core.errors import (
@@ -16,7 +16,8 @@ from waterbutler.core.errors import (
     TooLarge,
     WaterButlerError,
 )
-from waterbutler_s3.bucket import Block, Bucket, Refused
+from waterbutler_s3.blocks import BUDGET, PIPES, SMALL, Block, InFile, InMemory
+from waterbutler_s3.bucket import Bucket, Refused
 from waterbutler_s3.entries import SHA256, clean_etag, from_headers, hashes_of, is_md5
 from waterbutler_s3.listing import has_any
 from waterbutler_s3.options import WriteOptions
@@ -24,34 +25,7 @@ from waterbutler_s3.parts import MAX_PARTS, PartsUpload, finished
 
 MAX_SIZE = 5 << 40
 """The largest object, in bytes."""
-_MIB = 1 << 20
 _NO_HEADERS: Mapping[str, str] = {}
-
-
-class Budget:
-    """Bytes that may be in memory beyond what each upload needs to get on at all.
-
-    Nobody waits for it: an upload that gets nothing sends its parts one after the other. So uploads
-    cannot block each other, however slowly their senders are.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._left = size
-
-    def take(self, size: int) -> bool:
-        """Whether ``size`` bytes are there; then they are taken."""
-        if size > self._left:
-            return False
-        self._left -= size
-        return True
-
-    def give_back(self, size: int) -> None:
-        """Let others have them."""
-        self._left += size
-
-
-BUDGET = Budget(64 * _MIB)
-"""One for the process."""
 
 
 class Writer:
@@ -84,18 +58,23 @@ class Writer:
         headers = dict(self._options.headers)
         if content_type and content_type.isascii() and content_type.isprintable():
             headers["content-type"] = content_type
-        pieces = _Pieces(body)
-        first = await pieces.next(size)
-        if pieces.ended:
-            return await self.put(path, key, first, mode, headers)
-        return await self._store_parts(path, key, pieces, first, mode, headers)
+        with ExitStack() as held:
+            pipes = PIPES if body.size is None else min(body.size, PIPES)
+            BUDGET.owe(pipes)
+            held.callback(BUDGET.give_back, pipes)
+            pieces = _Pieces(body)
+            first = await self._next(pieces, size, md5=True, sha256=True)
+            held.callback(first.close)
+            if pieces.ended:
+                return await self.put(path, key, first, mode, headers)
+            return await self._store_parts(path, key, pieces, first, mode, headers)
 
     async def put(
-        self, path: Path, key: str, chunks: list[bytes], mode: WriteMode, headers: Mapping[str, str]
+        self, path: Path, key: str, block: Block, mode: WriteMode, headers: Mapping[str, str]
     ) -> Entry:
         """Write an object in one request."""
         exclusive = mode is WriteMode.CREATE
-        block = await Block.of(chunks, sha256=True)
+        await block.ready()
         sent = {**headers, **self._bucket.proof(block), SHA256: block.sha256 or ""}
         if exclusive and await self.claim("put", path, key):
             sent["If-None-Match"] = "*"
@@ -227,7 +206,7 @@ class Writer:
         path: Path,
         key: str,
         pieces: _Pieces,
-        first: list[bytes],
+        first: Block,
         mode: WriteMode,
         headers: Mapping[str, str],
     ) -> Entry:
@@ -259,48 +238,67 @@ class Writer:
             await self.refuse_taken(path, key)
         raise ProviderUnavailable("The storage has lost the upload.", path=str(path)) from None
 
-    async def _fill(self, upload: PartsUpload, pieces: _Pieces, first: list[bytes]) -> None:
+    async def _fill(self, upload: PartsUpload, pieces: _Pieces, first: Block) -> None:
         running: set[asyncio.Task[None]] = set()
-        number, chunks = 1, first
+        number, block = 1, first
         try:
             while True:
-                size = sum(map(len, chunks))
-                borrowed = await self._make_room(running, size)
-                task = asyncio.create_task(self._send(upload, number, chunks))
-                if borrowed:
-                    task.add_done_callback(partial(_give_back, size))
-                running.add(task)
-                # The task alone keeps the bytes, and lets them go when it ends.
-                del chunks, task
+                while len(running) >= self._options.concurrency:
+                    await _next_done(running)
+                running.add(asyncio.create_task(self._send(upload, number, block)))
                 if pieces.ended:
                     break
                 number += 1
                 if number > MAX_PARTS:
                     raise TooLarge("The file has too many parts for its storage.")
-                chunks = await pieces.next(self._size_of(number, pieces.total))
+                size = self._size_of(number, pieces.total)
+                block = await self._next(pieces, size, running)
             while running:
                 await _next_done(running)
         finally:
             for task in running:
                 task.cancel()
             await finished(asyncio.gather(*running, return_exceptions=True))
+            # It may be one that nobody has begun to send.
+            block.close()
 
-    async def _make_room(self, running: set[asyncio.Task[None]], size: int) -> bool:
-        """Wait until a part may be sent; returns whether it has to give its bytes back."""
-        while running:
-            if len(running) < self._options.concurrency and BUDGET.take(size):
-                return True
-            await _next_done(running)
-        return False
-
-    async def _send(self, upload: PartsUpload, number: int, chunks: list[bytes]) -> None:
+    async def _next(
+        self,
+        pieces: _Pieces,
+        size: int,
+        running: set[asyncio.Task[None]] | None = None,
+        *,
+        md5: bool = False,
+        sha256: bool = False,
+    ) -> Block:
+        """Collect a block: in memory, or in a file if all memory is with other uploads."""
+        expected = pieces.expected(size)
         digests = self._bucket.digests
-        block = await Block.of(chunks, md5="md5" in digests, sha256="sha256" in digests)
-        await upload.send(number, block)
+        md5, sha256 = md5 or "md5" in digests, sha256 or "sha256" in digests
+        taken = expected if expected > SMALL else 0
+        in_memory = BUDGET.take(taken)
+        while not in_memory and running:
+            # What this upload is sending makes room soon, without a detour.
+            await _next_done(running)
+            in_memory = BUDGET.take(taken)
+        block: Block
+        if in_memory:
+            block = InMemory(taken, md5=md5, sha256=sha256)
+        else:
+            block = InFile(self._options.folder, md5=md5, sha256=sha256)
+        try:
+            await pieces.fill(block, size)
+        except BaseException:
+            block.close()
+            raise
+        return block
 
-
-def _give_back(size: int, _: asyncio.Task[None]) -> None:
-    BUDGET.give_back(size)
+    async def _send(self, upload: PartsUpload, number: int, block: Block) -> None:
+        try:
+            await block.ready()
+            await upload.send(number, block)
+        finally:
+            block.close()
 
 
 async def _next_done(running: set[asyncio.Task[None]]) -> None:
@@ -324,39 +322,30 @@ class _Pieces:
 
     def __init__(self, body: ByteStream) -> None:
         self._body = body
-        self._rest: list[bytes] = []
+        self._rest = b""
         self.total = body.size
         self.taken = 0
         self.ended = False
 
-    async def next(self, size: int) -> list[bytes]:
-        """The next ``size`` bytes; fewer only at the end, and none only for an empty body.
+    def expected(self, size: int) -> int:
+        """How many bytes the next piece has, if that is known; ``size`` otherwise."""
+        return size if self.total is None else min(size, self.total - self.taken)
+
+    async def fill(self, block: Block, size: int) -> None:
+        """Put the next ``size`` bytes into a block; fewer only at the end.
 
         The body is read on until a byte behind the piece shows that it is not the last one.
         """
-        chunks, self._rest = self._rest, []
-        held = sum(map(len, chunks))
-        while held <= size:
-            chunk = await anext(self._body, None)
-            if chunk is None:
+        while True:
+            chunk = self._rest or await anext(self._body, b"")
+            if not chunk:
                 self.ended = True
-                self.taken += held
-                return chunks
-            chunks.append(chunk)
-            held += len(chunk)
-        return self._cut(chunks, held, size)
-
-    def _cut(self, chunks: list[bytes], held: int, size: int) -> list[bytes]:
-        while held > size:
-            chunk = chunks.pop()
-            held -= len(chunk)
-            if held < size:
-                keep = size - held
-                chunks.append(chunk[:keep])
-                held += keep
-                chunk = chunk[keep:]
-                self._rest.insert(0, chunk)
-                break
-            self._rest.insert(0, chunk)
-        self.taken += size
-        return chunks
+                return
+            room = size - block.size
+            self._rest = chunk[room:]
+            if room:
+                fitting = chunk[:room]
+                self.taken += len(fitting)
+                await block.add(fitting)
+            if self._rest:
+                return

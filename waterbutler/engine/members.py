@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from waterbutler.core import Content, Entry, Path, Provider
+from waterbutler.core.budget import Budget
 from waterbutler.engine.concurrency import Emit, in_background, stop
 from waterbutler.engine.walk import walk
 from waterbutler.engine.zipformat import DEFLATED, STORED, Member
@@ -19,7 +20,9 @@ from waterbutler.engine.zipnames import MemberNames
 AHEAD = 24
 """How many members are prepared before they are needed."""
 SMALL = 1 << 18
-"""Files up to this many bytes are read whole before they are needed."""
+"""Files up to this many bytes are read whole."""
+BUDGET = Budget(1 << 23)
+"""How much all archives have read ahead; with many of them, files are read when they are needed."""
 _LEVEL = 6
 _INLINE_DEFLATE = 1 << 12
 _INLINE_CHECKSUM = 1 << 18
@@ -95,7 +98,7 @@ class Part:
     Attributes:
         entry: The file, or the empty folder.
         member: How it will stand in the archive.
-        loading: Reads it, if it is small.
+        loading: Reads it ahead, if it is small.
         data: What it is in the archive, if that is known beforehand.
     """
 
@@ -103,6 +106,12 @@ class Part:
     member: Member
     loading: asyncio.Task[bytes | None] | None = None
     data: bytes | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is read whole; otherwise, or if it has grown meanwhile, in pieces."""
+        size = self.entry.size
+        return not self.entry.is_folder and size is not None and size <= SMALL
 
 
 class Loader:
@@ -117,21 +126,29 @@ class Loader:
         self._provider = provider
         self._deflate = deflate
         self._loading: set[asyncio.Task[bytes | None]] = set()
+        self._taken = 0
 
     async def parts(self, top: Path) -> AsyncGenerator[Part, None]:
         """The file ``top``, or everything below the folder ``top``.
 
         At most `AHEAD` and a few are found and read before they are needed.
         """
+        taken = 0
         try:
             async with aclosing(in_background(partial(self._find, top), AHEAD)) as found:
                 async for part in found:
                     if part.loading is not None:
                         part.data = await part.loading
                         self._loading.discard(part.loading)
+                        taken = part.entry.size or 0
+                    elif part.is_small:
+                        part.data = await self._load(part)
                     yield part
+                    self._give_back(taken)
+                    taken = 0
         finally:
             await stop(*self._loading)
+            self._give_back(self._taken)
 
     async def _find(self, top: Path, emit: Emit[Part]) -> None:
         names = MemberNames(self._provider, top if top.is_folder else top.parent)
@@ -140,10 +157,20 @@ class Loader:
                 part = Part(entry, self._member(entry, await names.of(entry)))
                 if entry.is_folder:
                     part.data = b""
-                elif entry.size is not None and entry.size <= SMALL:
+                elif part.is_small and self._take(entry.size or 0):
                     part.loading = asyncio.create_task(self._load(part))
                     self._loading.add(part.loading)
                 await emit(part)
+
+    def _take(self, size: int) -> bool:
+        if not BUDGET.take(size):
+            return False
+        self._taken += size
+        return True
+
+    def _give_back(self, size: int) -> None:
+        BUDGET.give_back(size)
+        self._taken -= size
 
     async def _entries(self, top: Path, names: MemberNames) -> AsyncGenerator[Entry, None]:
         if not top.is_folder:

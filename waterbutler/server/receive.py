@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 from waterbutler.core import ByteStream
 from waterbutler.core.errors import Interrupted, TooLarge
 from waterbutler.core.waiting import wake
 
-ROOM = 1 << 18
+ROOM = 1 << 17
 """How many bytes may wait for the storage before the client is made to wait."""
 LEAST = 1 << 14
 """How many bytes to hand out at least, but at the end: a client that sends byte by byte must not
@@ -19,15 +20,14 @@ class BodyIntake:
     """A bounded channel from the connection to whoever stores the body.
 
     The connection awaits `feed`, which is the back-pressure: the client is not read any faster
-    than the storage takes. What has piled up meanwhile is handed out as one chunk, so a slow
-    storage gets few large pieces and a fast one gets every piece at once.
+    than the storage takes. Small pieces that have piled up meanwhile are handed out as one.
 
     Args:
         size: The promised number of bytes, if the client said it.
     """
 
     def __init__(self, size: int | None) -> None:
-        self._waiting: list[bytes] = []
+        self._waiting: deque[bytes] = deque()
         self._small = bytearray()
         self._count = 0
         self._ended = False
@@ -72,8 +72,8 @@ class BodyIntake:
         wake(self._room)
 
     async def take(self) -> bytes:
-        """Everything that has arrived; raises `StopAsyncIteration` at the end."""
-        while self._count < LEAST:
+        """The next of what has arrived; raises `StopAsyncIteration` at the end."""
+        while not self._waiting and self._count < LEAST:
             if self._count and (self._ended or self._failure is not None):
                 break
             if self._failure is not None:
@@ -82,11 +82,12 @@ class BodyIntake:
                 raise StopAsyncIteration
             self._arrival = asyncio.get_running_loop().create_future()
             await self._arrival
-        self._gather()
-        chunks, self._waiting = self._waiting, []
-        self._count = 0
+        if not self._waiting:
+            self._gather()
+        chunk = self._waiting.popleft()
+        self._count -= len(chunk)
         wake(self._room)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return chunk
 
     def _gather(self) -> None:
         if self._small:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import datetime
+import errno
 import gc
 import re
 import traceback
@@ -25,6 +26,7 @@ from waterbutler.core.errors import (
     ProviderFault,
     ProviderTimeout,
     ProviderUnavailable,
+    QuotaExceeded,
     RateLimited,
     Unsupported,
     WaterButlerError,
@@ -33,7 +35,8 @@ from waterbutler.http import HttpClient
 from waterbutler.testing.conformance.base import contents, get, listing, put
 from waterbutler.testing.conformance.writing import noise
 from waterbutler.testing.faults import FailingStream, SlowStream
-from waterbutler_s3 import S3Credentials, writing
+from waterbutler_s3 import S3Credentials, blocks, writing
+from waterbutler_s3.blocks import BUDGET
 from waterbutler_s3.bucket import Patience
 
 EVER = 1 << 30
@@ -71,11 +74,11 @@ class Setting:
 @contextlib.asynccontextmanager
 async def setting(server=None, *, idle_seconds=60, **options):
     server = server or seaweedfs()
-    before = writing.BUDGET._left
+    before = BUDGET.left
     async with Between(server.url) as between, HttpClient(idle_seconds=idle_seconds) as http:
         near = S3Server(server.dialect, between.url)
         yield Setting(server, between, http, opened(near, http, **options))
-    assert writing.BUDGET._left == before
+    assert BUDGET.left == before
 
 
 async def test_a_part_whose_connection_breaks_is_sent_again():
@@ -84,6 +87,56 @@ async def test_a_part_whose_connection_breaks_is_sent_again():
         await put(s.storage, FILE, LARGE)
         assert await get(s.storage, FILE) == LARGE
         assert s.pending() == []
+
+
+@pytest.fixture
+def no_memory():
+    """Other uploads have all of it."""
+    BUDGET.owe(1 << 40)
+    yield
+    BUDGET.give_back(1 << 40)
+
+
+@pytest.mark.parametrize("data", [b"small", LARGE[: 5 << 20], LARGE])
+@pytest.mark.parametrize("known", [True, False])
+async def test_what_memory_has_no_room_for_passes_through_files(no_memory, data, known):
+    """And is sent again from there."""
+    async with setting() as s:
+        s.between.rule = times(2, Cut(len(data) // 2), "PUT", "")
+        body = ByteStream.of(data)
+        if not known:
+            body = ByteStream(body)
+        entry = await s.storage.write(FILE, body)
+        assert entry.size == len(data)
+        assert await get(s.storage, FILE) == data
+        assert s.pending() == []
+
+
+async def test_files_that_cannot_be_written(no_memory, monkeypatch):
+    """The disk of this server is full: the client is told, and nothing is left in the bucket."""
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(blocks.os, "writev", full)
+    async with setting() as s:
+        with pytest.raises(QuotaExceeded):
+            await put(s.storage, FILE, LARGE)
+        s.clean()
+
+
+async def test_an_upload_waits_for_its_own_parts_and_for_nobody_else(monkeypatch):
+    """With memory for one part the parts follow one after the other, and none goes to a file."""
+    monkeypatch.delattr(blocks, "InFile")
+    monkeypatch.delattr(writing, "InFile")
+    rest = BUDGET.left - (6 << 20) - blocks.PIPES
+    BUDGET.owe(rest)
+    try:
+        async with setting() as s:
+            await put(s.storage, FILE, LARGE)
+            assert await get(s.storage, FILE) == LARGE
+    finally:
+        BUDGET.give_back(rest)
 
 
 async def test_parts_whose_connections_always_break():
