@@ -11,7 +11,8 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Set
 from pathlib import Path
 
 from waterbutler.core import ByteStream
@@ -26,6 +27,8 @@ _STEP = 1 << 16
 """How many bytes are read from a file at once."""
 
 
+BOTH = frozenset({"md5", "sha256"})
+"""What is computed of a file that is sent in one request."""
 PIPES = 1 << 20
 """What an upload takes beside its blocks: what comes, what goes, what is on its way to a file."""
 BUDGET = Budget((1 << 25) + PIPES)
@@ -35,25 +38,32 @@ BUDGET = Budget((1 << 25) + PIPES)
 class Block:
     """Bytes that are sent, and can be sent again; whoever has it closes it.
 
+    Args:
+        digests: Which digests to compute: ``md5``, ``sha256`` and ``crc32``.
+
     Attributes:
         size: How many there are.
         md5: Their digest, once `ready` has computed it, if it was asked for.
         sha256: The same in hexadecimal.
+        crc32: Another one.
     """
 
-    def __init__(self, *, md5: bool, sha256: bool) -> None:
+    def __init__(self, digests: Set[str]) -> None:
         self.size = 0
         self.md5: bytes | None = None
         self.sha256: str | None = None
+        self.crc32: bytes | None = None
         self._ready = False
-        self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
-        self._sha256 = hashlib.sha256() if sha256 else None
+        self._md5 = hashlib.md5(usedforsecurity=False) if "md5" in digests else None
+        self._sha256 = hashlib.sha256() if "sha256" in digests else None
+        self._crc = 0
+        self._wants_crc = "crc32" in digests
         self._chunks: list[bytes] = []
 
     @classmethod
-    async def of(cls, chunks: list[bytes], *, md5: bool = True, sha256: bool = True) -> Block:
+    async def of(cls, chunks: list[bytes], digests: Set[str] = BOTH) -> Block:
         """A block of bytes that are there."""
-        block = InMemory(0, md5=md5, sha256=sha256)
+        block = InMemory(0, digests)
         for chunk in chunks:
             await block.add(chunk)
         await block.ready()
@@ -72,6 +82,7 @@ class Block:
         await self._complete()
         self.md5 = self._md5.digest() if self._md5 else None
         self.sha256 = self._sha256.hexdigest() if self._sha256 else None
+        self.crc32 = self._crc.to_bytes(4, "big") if self._wants_crc else None
 
     def stream(self) -> ByteStream:
         """The bytes, for sending them once."""
@@ -88,6 +99,9 @@ class Block:
             if hasher is not None:
                 for chunk in chunks:
                     hasher.update(chunk)
+        if self._wants_crc:
+            for chunk in chunks:
+                self._crc = zlib.crc32(chunk, self._crc)
 
 
 class InMemory(Block):
@@ -95,12 +109,11 @@ class InMemory(Block):
 
     Args:
         taken: How many bytes were taken from the budget for it.
-        md5: Whether to compute this digest.
-        sha256: The same.
+        digests: Which digests to compute.
     """
 
-    def __init__(self, taken: int, *, md5: bool, sha256: bool) -> None:
-        super().__init__(md5=md5, sha256=sha256)
+    def __init__(self, taken: int, digests: Set[str]) -> None:
+        super().__init__(digests)
         self._taken = taken
 
     def stream(self) -> ByteStream:
@@ -131,12 +144,11 @@ class InFile(Block):
 
     Args:
         folder: Where the file is made; elsewhere, if that is not there.
-        md5: Whether to compute this digest.
-        sha256: The same.
+        digests: Which digests to compute.
     """
 
-    def __init__(self, folder: Path | None, *, md5: bool, sha256: bool) -> None:
-        super().__init__(md5=md5, sha256=sha256)
+    def __init__(self, folder: Path | None, digests: Set[str]) -> None:
+        super().__init__(digests)
         self._folder = folder
         self._file: _File | None = None
         self._held = 0

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import Element
 from waterbutler.core import ByteStream
 from waterbutler.core.errors import WaterButlerError
 from waterbutler.http import HttpClient, Reply, parse_xml
-from waterbutler_s3.blocks import Block
+from waterbutler_s3.blocks import BOTH, Block
 from waterbutler_s3.config import Place
 from waterbutler_s3.dialects import Dialect
 from waterbutler_s3.failures import Failure, inside
@@ -92,7 +92,8 @@ class Bucket:
     def digests(self) -> frozenset[str]:
         """What proves that a body arrived; each digest costs time, and one is enough."""
         if self.dialect.checksums:
-            return frozenset({"sha256"})
+            # Against chance a short one will do; against people on the way only a long one.
+            return frozenset({"sha256"} if self.place.is_exposed else {"crc32"})
         return self.dialect.digests if self.place.scheme == "http" else frozenset({"md5"})
 
     def proof(self, block: Block) -> dict[str, str]:
@@ -100,15 +101,19 @@ class Bucket:
         headers = {}
         if block.md5 is not None:
             headers["Content-MD5"] = base64.b64encode(block.md5).decode()
-        if block.sha256 is not None and self.dialect.checksums:
+        if not self.dialect.checksums:
+            return headers
+        if block.sha256 is not None:
             digest = base64.b64encode(bytes.fromhex(block.sha256))
             headers["x-amz-checksum-sha256"] = digest.decode()
+        elif block.crc32 is not None:
+            headers["x-amz-checksum-crc32"] = base64.b64encode(block.crc32).decode()
         return headers
 
     @property
-    def signs_bodies(self) -> bool:
-        """Whether bodies are a part of signatures, as they must be where anybody can alter them."""
-        return self.place.scheme == "http"
+    def digests_of_documents(self) -> frozenset[str]:
+        """The same for small documents, which are signed wherever they could be altered."""
+        return BOTH if self.place.scheme == "http" else frozenset({"md5"})
 
     def link(self, key: str, query: Query, seconds: int) -> str:
         """An address that reads an object for some time."""

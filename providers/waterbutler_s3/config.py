@@ -106,6 +106,12 @@ class Place:
         """What identifies the bucket, whatever its region."""
         return f"s3://{_without_region(self.host)}{self.base}/{self.bucket}"
 
+    @property
+    def is_exposed(self) -> bool:
+        """Whether others than this machine and the server could alter what is sent there."""
+        name = urlsplit(f"//{self.host}").hostname or ""
+        return self.scheme == "http" and name != "localhost" and not _is_loopback(name)
+
     def url(self, region: str, key: str) -> str:
         """The address of a key, or of the bucket itself for an empty one, percent-encoded."""
         suffix = ".cn" if region.startswith("cn-") else ""
@@ -203,3 +209,10 @@ def _prefix(text: str) -> str:
     if "\0" in prefix or len(prefix.encode(errors="replace")) > 900:
         raise ConfigInvalid("The prefix cannot be one.")
     return f"{prefix}/" if prefix else ""
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

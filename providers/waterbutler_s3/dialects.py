@@ -23,8 +23,9 @@ class Dialect:
         equal_parts: Whether all parts but the last must have the same size.
         digests: What proves over HTTP that a part arrived: ``sha256`` where the server compares the
             body with what was signed, ``md5`` where only its etag tells; both if unknown.
-        checksums: Whether ``x-amz-checksum-sha256`` is compared with every body, also with those of
-            parts of uploads that were begun without naming it. It costs half of an ``md5``.
+        checksums: Whether ``x-amz-checksum-sha256`` and ``x-amz-checksum-crc32`` are compared with
+            every body, also with those of parts of uploads that were begun without naming them.
+            They cost a half and a fifth of an ``md5``.
         unusable: Characters that the server takes for others.
         has_folders: Whether the server has folders of its own: they take names, and stay behind
             when their last file goes.

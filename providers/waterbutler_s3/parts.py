@@ -161,7 +161,7 @@ class PartsUpload:
             for number, etag in sorted(self._etags.items())
         )
         text = f"<CompleteMultipartUpload>{items}</CompleteMultipartUpload>".encode()
-        body = await Block.of([text], sha256=self._bucket.signs_bodies)
+        body = await Block.of([text], self._bucket.digests_of_documents)
         headers = {**_XML, **({"If-None-Match": "*"} if exclusive else {})}
         expected = self._combined()
         found = await self._bucket.patiently(lambda: self._complete(body, headers, expected))

@@ -97,7 +97,7 @@ async def _delete_batch(bucket: Bucket, keys: Sequence[str]) -> None:
         nonlocal left
         if not left:
             return
-        body = await Block.of([_document(left)], sha256=bucket.signs_bodies)
+        body = await Block.of([_document(left)], bucket.digests_of_documents)
         headers = {**_XML, **bucket.proof(body)}
         _, root = await bucket.call("POST", query=[("delete", "")], headers=headers, body=body)
         if root is None or root.tag != "DeleteResult":

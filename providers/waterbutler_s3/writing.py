@@ -16,7 +16,7 @@ from waterbutler.core.errors import (
     TooLarge,
     WaterButlerError,
 )
-from waterbutler_s3.blocks import BUDGET, PIPES, SMALL, Block, InFile, InMemory
+from waterbutler_s3.blocks import BOTH, BUDGET, PIPES, SMALL, Block, InFile, InMemory
 from waterbutler_s3.bucket import Bucket, Refused
 from waterbutler_s3.entries import SHA256, clean_etag, from_headers, hashes_of, is_md5
 from waterbutler_s3.listing import has_any
@@ -63,7 +63,7 @@ class Writer:
             BUDGET.owe(pipes)
             held.callback(BUDGET.give_back, pipes)
             pieces = _Pieces(body)
-            first = await self._next(pieces, size, md5=True, sha256=True)
+            first = await self._next(pieces, size, more=BOTH)
             held.callback(first.close)
             if pieces.ended:
                 return await self.put(path, key, first, mode, headers)
@@ -101,7 +101,7 @@ class Writer:
         Raises:
             AlreadyExists: With ``exclusive``: there is one, and the server can tell.
         """
-        block = await Block.of([], sha256=True)
+        block = await Block.of([])
         headers = {**self._options.headers, **self._bucket.proof(block)}
         dialect = self._bucket.dialect
         if exclusive and "put" in dialect.conditional and not dialect.has_folders:
@@ -267,25 +267,19 @@ class Writer:
         pieces: _Pieces,
         size: int,
         running: set[asyncio.Task[None]] | None = None,
-        *,
-        md5: bool = False,
-        sha256: bool = False,
+        more: frozenset[str] = frozenset(),
     ) -> Block:
         """Collect a block: in memory, or in a file if all memory is with other uploads."""
         expected = pieces.expected(size)
-        digests = self._bucket.digests
-        md5, sha256 = md5 or "md5" in digests, sha256 or "sha256" in digests
+        digests = self._bucket.digests | more
         taken = expected if expected > SMALL else 0
         in_memory = BUDGET.take(taken)
         while not in_memory and running:
             # What this upload is sending makes room soon, without a detour.
             await _next_done(running)
             in_memory = BUDGET.take(taken)
-        block: Block
-        if in_memory:
-            block = InMemory(taken, md5=md5, sha256=sha256)
-        else:
-            block = InFile(self._options.folder, md5=md5, sha256=sha256)
+        folder = self._options.folder
+        block: Block = InMemory(taken, digests) if in_memory else InFile(folder, digests)
         try:
             await pieces.fill(block, size)
         except BaseException:

@@ -29,7 +29,7 @@ def http(io_loop):
 
 @pytest.fixture
 def folder(tmp_path):
-    return tmp_path / "notes"
+    return tmp_path / "s3-uploads"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def open_again(http, folder):
             **settings,
         }
         return S3Provider(
-            "s3", S3Settings(**given), CREDENTIALS, http, "a bucket", PATIENT, notes=folder
+            "s3", S3Settings(**given), CREDENTIALS, http, "a bucket", PATIENT, data=folder.parent
         )
 
     return make

@@ -4,6 +4,7 @@ import errno
 import gc
 import hashlib
 import os
+import zlib
 
 import pytest
 
@@ -17,10 +18,8 @@ SIZES = [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL, len(DATA)]
 
 @pytest.fixture
 def make(tmp_path):
-    def make(kind, *, md5=True, sha256=True):
-        if kind == "memory":
-            return InMemory(0, md5=md5, sha256=sha256)
-        return InFile(tmp_path, md5=md5, sha256=sha256)
+    def make(kind, digests=frozenset({"md5", "sha256", "crc32"})):
+        return InMemory(0, digests) if kind == "memory" else InFile(tmp_path, digests)
 
     return make
 
@@ -46,6 +45,7 @@ async def test_what_was_put_in_comes_out_again_and_again(make, kind, size):
     assert block.size == size
     assert block.md5 == hashlib.md5(data).digest()
     assert block.sha256 == hashlib.sha256(data).hexdigest()
+    assert int.from_bytes(block.crc32, "big") == zlib.crc32(data)
     for _ in range(2):
         assert await block.stream().read(len(DATA)) == data
     block.close()
@@ -54,11 +54,13 @@ async def test_what_was_put_in_comes_out_again_and_again(make, kind, size):
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
 async def test_only_what_is_wanted_is_computed(make, kind):
-    block = await filled(make(kind, md5=False), DATA)
+    block = await filled(make(kind, {"sha256"}), DATA)
     assert (block.md5, block.sha256) == (None, hashlib.sha256(DATA).hexdigest())
-    block = await filled(make(kind, sha256=False), DATA)
+    block = await filled(make(kind, {"md5"}), DATA)
     assert (block.md5, block.sha256) == (hashlib.md5(DATA).digest(), None)
     await block.ready()
+    block = await filled(make(kind, set()), DATA)
+    assert (block.md5, block.sha256, block.crc32) == (None, None, None)
 
 
 async def test_the_file_has_no_name_and_goes_with_the_block(make, tmp_path):
@@ -78,7 +80,7 @@ async def test_a_small_block_needs_no_file(make, tmp_path):
 async def test_a_folder_that_is_not_there(tmp_path):
     """Another one will do."""
     for folder in (None, tmp_path / "nothing"):
-        block = await filled(InFile(folder, md5=False, sha256=True), DATA)
+        block = await filled(InFile(folder, {"sha256"}), DATA)
         assert await block.stream().read(len(DATA)) == DATA
         block.close()
 
@@ -119,7 +121,7 @@ async def test_writing_less_than_was_asked_for(make, monkeypatch):
 async def test_memory_is_given_back_once():
     before = BUDGET.left
     assert BUDGET.take(1000)
-    block = InMemory(1000, md5=False, sha256=False)
+    block = InMemory(1000, set())
     await block.add(b"x")
     assert BUDGET.left == before - 1000
     block.close()

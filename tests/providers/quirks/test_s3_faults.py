@@ -38,6 +38,7 @@ from waterbutler.testing.faults import FailingStream, SlowStream
 from waterbutler_s3 import S3Credentials, blocks, writing
 from waterbutler_s3.blocks import BUDGET
 from waterbutler_s3.bucket import Patience
+from waterbutler_s3.config import Place, S3Settings, understand
 
 EVER = 1 << 30
 FILE = ROOT.child("file")
@@ -90,6 +91,17 @@ async def test_a_part_whose_connection_breaks_is_sent_again():
 
 
 @pytest.fixture
+def exposed(monkeypatch):
+    """The server is reached in a way on which others could alter what is sent."""
+    monkeypatch.setattr(Place, "is_exposed", True)
+
+
+@pytest.fixture(params=[True, False])
+def maybe_exposed(request, monkeypatch):
+    monkeypatch.setattr(Place, "is_exposed", request.param)
+
+
+@pytest.fixture
 def no_memory():
     """Other uploads have all of it."""
     BUDGET.owe(1 << 40)
@@ -99,7 +111,9 @@ def no_memory():
 
 @pytest.mark.parametrize("data", [b"small", LARGE[: 5 << 20], LARGE])
 @pytest.mark.parametrize("known", [True, False])
-async def test_what_memory_has_no_room_for_passes_through_files(no_memory, data, known):
+async def test_what_memory_has_no_room_for_passes_through_files(
+    no_memory, maybe_exposed, data, known
+):
     """And is sent again from there."""
     async with setting() as s:
         s.between.rule = times(2, Cut(len(data) // 2), "PUT", "")
@@ -281,7 +295,7 @@ async def test_a_lost_answer_to_a_creation():
 
 
 @pytest.mark.parametrize("server", [seaweedfs, ceph])
-async def test_a_part_that_is_altered_on_its_way(server):
+async def test_a_part_that_is_altered_on_its_way(server, maybe_exposed):
     """The server compares what it got with a digest that came with it, and says so."""
     wrong = AlterBody(lambda body: b"?" + body[1:])
     async with setting(server()) as s:
@@ -558,7 +572,7 @@ async def test_an_upload_that_somebody_else_ended():
         s.clean()
 
 
-async def test_all_bodies_are_checked_and_signed():
+async def test_all_bodies_are_checked_and_signed(exposed):
     """Over plain HTTP nothing is sent that somebody on the way could alter unnoticed."""
     async with setting() as s:
         await put(s.storage, FILE, LARGE)
@@ -571,6 +585,40 @@ async def test_all_bodies_are_checked_and_signed():
             assert "x-amz-checksum-sha256" in request.headers
             signed = request.headers["authorization"].partition("signedheaders=")[2]
             assert "x-amz-checksum-sha256" in signed.partition(",")[0].split(";")
+
+
+async def test_parts_carry_a_short_sum_where_nobody_is_on_the_way():
+    """It is signed as well, so that it is not forgotten."""
+    async with setting() as s:
+        await put(s.storage, FILE, LARGE)
+        sent = s.between.seen("PUT")
+        short = [request for request in sent if "x-amz-checksum-crc32" in request.headers]
+        # The first part could have been the whole file.
+        assert (len(sent), len(short)) == (3, 2)
+        for request in short:
+            signed = request.headers["authorization"].partition("signedheaders=")[2]
+            assert "x-amz-checksum-crc32" in signed.partition(",")[0].split(";")
+
+
+@pytest.mark.parametrize(
+    ("url", "exposed"),
+    [
+        ("https://s3.example.org", False),
+        ("http://s3.example.org", True),
+        ("http://s3.example.org:9000", True),
+        ("http://192.0.2.1:9000", True),
+        ("http://127.0.0.1.example.org", True),
+        ("http://localhost", False),
+        ("http://localhost:9000/path", False),
+        ("http://127.0.0.1:9000", False),
+        ("http://127.9.9.9", False),
+        ("http://[::1]:9000", False),
+        ("http://[2001:db8::1]:9000", True),
+    ],
+)
+def test_who_could_alter_what_is_sent(url, exposed):
+    settings = S3Settings(bucket="first", endpoint_url=url)
+    assert understand(settings, S3Credentials()).place.is_exposed is exposed
 
 
 async def test_bodies_are_signed_for_servers_that_look():
