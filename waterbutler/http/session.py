@@ -66,7 +66,7 @@ class Session:
                 sock_connect=connect_seconds,
                 sock_read=idle_seconds,
             ),
-            read_bufsize=1 << 17,
+            read_bufsize=1 << 16,
             trust_env=False,
         )
 
@@ -206,13 +206,8 @@ def _body(response: aiohttp.ClientResponse, method: str, host: str) -> ByteStrea
 
     async def chunks() -> AsyncIterator[bytes]:
         with translated(host, in_body=True):
-            while True:
-                # As it came: joining all that waits would hold it twice.
-                chunk, is_border = await response.content.readchunk()
-                if chunk:
-                    yield chunk
-                elif not is_border:
-                    return
+            while chunk := await response.content.readany():
+                yield chunk
 
     if method == "HEAD" or response.status in _BODILESS:
         response.release()
