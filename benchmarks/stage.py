@@ -41,7 +41,11 @@ settings = {{ folder = "{plain}", fsync = false, hashes = false }}
 provider = "filesystem"
 settings = {{ folder = "{durable}" }}
 [resources.demo.providers.osfstorage]
-settings = {{ storage = {{ provider = "filesystem", folder = "{blobs}", fsync = false }} }}
+[resources.demo.providers.osfstorage.settings.storage]
+provider = "filesystem"
+folder = "{blobs}"
+fsync = false
+hashes = false
 """
 """No peer waits for the disk, so most of these mounts do not either; ``durable`` does."""
 S3_MOUNT = """

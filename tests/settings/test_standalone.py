@@ -40,7 +40,8 @@ def test_there_is_an_admin_with_a_private_token_and_a_demo_with_files(tmp_path):
     demo = settings.resources["demo"]
     assert demo.access == {"admin": "write"}
     assert list(demo.providers) == ["osfstorage", "filesystem"]
-    blobs = {"provider": "filesystem", "folder": str(data / "blobs"), "create": True}
+    folder = str(data / "blobs")
+    blobs = {"provider": "filesystem", "folder": folder, "create": True, "hashes": False}
     assert demo.providers["osfstorage"].settings == {"storage": blobs}
     mount = demo.providers["filesystem"]
     assert mount.provider == "filesystem"
