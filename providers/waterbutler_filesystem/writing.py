@@ -10,6 +10,7 @@ import time
 from datetime import datetime
 
 from waterbutler.core import ByteStream, Entry, Path, WriteMode
+from waterbutler.core.descriptors import write_all
 from waterbutler.core.errors import AlreadyExists
 from waterbutler.core.waiting import outwait
 from waterbutler_filesystem.config import FilesystemSettings
@@ -26,8 +27,6 @@ BATCH = 1 << 20
 """How many bytes to collect before they are written. Two batches are in memory at a time."""
 _SHARES = Shares(1 << 22, smallest=1 << 16)
 """What the batches of all uploads have together."""
-_AT_ONCE = 1024
-"""How many chunks the system takes in one call."""
 
 
 class Upload:
@@ -73,13 +72,7 @@ class Upload:
         if self._settings.hashes:
             for chunk in batch:
                 self._sha256.update(chunk)
-        left = [memoryview(chunk) for chunk in batch]
-        while left:
-            written = os.writev(self._file.fd, left[:_AT_ONCE])
-            while left and written >= len(left[0]):
-                written -= len(left.pop(0))
-            if written:
-                left[0] = left[0][written:]
+        write_all(self._file.fd, batch)
 
     def digest(self, batch: list[bytes]) -> None:
         """Take the batch into the hash that `write` leaves out."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from waterbutler.core import ByteStream
 from waterbutler.core.budget import Budget
+from waterbutler.core.descriptors import write_all
 from waterbutler.core.errors import ProviderUnavailable, QuotaExceeded
 
 SMALL = 1 << 16
@@ -221,13 +222,7 @@ class _File:
 
     def write(self, chunks: list[bytes]) -> None:
         """Append."""
-        left = [memoryview(chunk) for chunk in chunks]
-        while left:
-            written = os.writev(self._fd, left)
-            while left and written >= len(left[0]):
-                written -= len(left.pop(0))
-            if left:
-                left[0] = left[0][written:]
+        write_all(self._fd, chunks)
 
     def read(self, offset: int) -> bytes:
         """The bytes from there on, up to `_STEP` of them."""

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 
 from waterbutler.core.errors import ConfigInvalid
+from waterbutler.core.hosts import is_loopback
 from waterbutler_s3.dialects import Dialect, choose
 
 MIB = 1 << 20
@@ -110,7 +111,7 @@ class Place:
     def is_exposed(self) -> bool:
         """Whether others than this machine and the server could alter what is sent there."""
         name = urlsplit(f"//{self.host}").hostname or ""
-        return self.scheme == "http" and name != "localhost" and not _is_loopback(name)
+        return self.scheme == "http" and not is_loopback(name)
 
     def url(self, region: str, key: str) -> str:
         """The address of a key, or of the bucket itself for an empty one, percent-encoded."""
@@ -209,10 +210,3 @@ def _prefix(text: str) -> str:
     if "\0" in prefix or len(prefix.encode(errors="replace")) > 900:
         raise ConfigInvalid("The prefix cannot be one.")
     return f"{prefix}/" if prefix else ""
-
-
-def _is_loopback(name: str) -> bool:
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ipaddress
 import json
 import os
 import stat
@@ -28,6 +27,7 @@ from waterbutler.client import (
 from waterbutler.client.files import copy_to, save
 from waterbutler.core import Conflict
 from waterbutler.core.errors import AlreadyExists, ConfigInvalid
+from waterbutler.core.hosts import is_loopback
 from waterbutler.settings import TOKEN, URL
 
 LOCAL_TOKEN = Path("waterbutler-data") / "token"
@@ -299,11 +299,7 @@ def _host(url: str) -> str:
 
 def _local_token(host: str) -> str | None:
     """The token of a server that was started in this folder."""
-    try:
-        is_local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return None
-    if not is_local:
+    if not is_loopback(host):
         return None
     try:
         return LOCAL_TOKEN.read_text("utf-8").strip() or None

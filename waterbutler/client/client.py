@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
+from typing import Self
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from waterbutler.client.address import Address
 from waterbutler.client.entries import RemoteEntry, checked, entries_of, entry_of
 from waterbutler.core import ROOT, ByteStream, Conflict, Path
+from waterbutler.core.closing import Closing
 from waterbutler.core.errors import NotFound
 from waterbutler.http import HttpClient, Reply
 
@@ -38,7 +39,7 @@ class Found:
         return self.wire.is_folder
 
 
-class Client:
+class Client(Closing):
     """A client of one server; errors of the server are raised as `waterbutler.core.errors`.
 
     Args:
@@ -52,16 +53,12 @@ class Client:
         self._http = HttpClient(idle_seconds=300)
         self._by_ids: dict[Address, bool] = {}
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         await self._http.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close all connections."""
         await self._http.aclose()
 
     # -- finding -------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from types import TracebackType
 from typing import Protocol
 
+from waterbutler.core.closing import Closing
 from waterbutler.core.errors import Corrupted
 
 
@@ -30,7 +30,7 @@ class FileSource(Protocol):
         """
 
 
-class ByteStream:
+class ByteStream(Closing):
     """An asynchronous iterator of chunks that knows its size and refuses to lie about it.
 
     Whoever holds a stream closes it; passing it on passes that duty. Chunks are never empty.
@@ -158,14 +158,3 @@ class ByteStream:
                 hook()
             if self._close is not None:
                 await self._close()
-
-    async def __aenter__(self) -> ByteStream:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()

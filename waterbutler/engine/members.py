@@ -133,19 +133,17 @@ class Loader:
 
         At most `AHEAD` and a few are found and read before they are needed.
         """
-        taken = 0
         try:
             async with aclosing(in_background(partial(self._find, top), AHEAD)) as found:
                 async for part in found:
                     if part.loading is not None:
                         part.data = await part.loading
                         self._loading.discard(part.loading)
-                        taken = part.entry.size or 0
                     elif part.is_small:
                         part.data = await self._load(part)
                     yield part
-                    self._give_back(taken)
-                    taken = 0
+                    if part.loading is not None:
+                        self._give_back(part.entry.size or 0)
         finally:
             await stop(*self._loading)
             self._give_back(self._taken)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from yarl import URL
 
 from waterbutler.core import ByteStream
+from waterbutler.core.closing import Closing
 from waterbutler.core.errors import ConfigInvalid, ProviderFault
 from waterbutler.http.reach import Reach
 from waterbutler.http.reply import Reply
@@ -26,7 +26,7 @@ _KEPT_ELSEWHERE = frozenset(
 _NO_HEADERS: Mapping[str, str] = {}
 
 
-class HttpClient:
+class HttpClient(Closing):
     """Requests to other servers, over connections that are kept and shared.
 
     It keeps no cookies, reads no environment, asks for bytes as they are stored and hands them on
@@ -82,17 +82,9 @@ class HttpClient:
             session, self._session = self._session, None
             await session.aclose()
 
-    async def __aenter__(self) -> HttpClient:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     async def open(
         self,
@@ -167,7 +159,7 @@ def _check_redirect(target: URL, elsewhere: URL, host: str) -> None:
 
 
 def _imported() -> type[Session]:
-    """What speaks HTTP; importing it takes as long as the rest of a server's start."""
+    """What speaks HTTP; see there why it is not imported before."""
     from waterbutler.http.session import Session  # noqa: PLC0415
 
     return Session

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
 
 from waterbutler.core import ByteStream
+from waterbutler.core.closing import Closing
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Closing):
     """An answer whose head has come; whoever gets it closes it.
 
     Attributes:
@@ -38,14 +38,3 @@ class Reply:
     async def aclose(self) -> None:
         """Let go of the connection."""
         await self.body.aclose()
-
-    async def __aenter__(self) -> Reply:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()

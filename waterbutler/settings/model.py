@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
 from waterbutler.core import JSON
+from waterbutler.core.hosts import is_loopback
 from waterbutler.settings.limits import LimitsSettings
 from waterbutler.settings.outbound import OutboundSettings
 from waterbutler.settings.tables import SECRET, Table
@@ -125,10 +125,7 @@ class ServerSettings(Table, frozen=True, kw_only=True):
     @property
     def is_loopback(self) -> bool:
         """Whether only programs on this machine can connect."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
 
 class OsfSettings(Table, frozen=True, kw_only=True):

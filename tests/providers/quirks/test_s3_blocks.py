@@ -77,6 +77,14 @@ async def test_the_file_has_no_name_and_goes_with_the_block(make, tmp_path):
     raise AssertionError(open_files(tmp_path))
 
 
+async def test_a_file_takes_bytes_one_by_one(make):
+    """The system takes no more than 1024 pieces in one call."""
+    data = DATA[: SMALL + 5]
+    block = await filled(make("file"), data, step=1)
+    assert await block.stream().read(len(DATA)) == data
+    block.close()
+
+
 async def test_a_small_block_needs_no_file(make, tmp_path):
     block = await filled(make("file"), DATA[: SMALL - 1])
     assert open_files(tmp_path) == []
