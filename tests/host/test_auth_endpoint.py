@@ -17,6 +17,7 @@ from tests.host.serving import (
     STORAGE,
 )
 from waterbutler.auth.envelope import EnvelopeKeys, seal
+from waterbutler.host.exchange import only_shows
 
 READS = ["metadata", "revisions", "download", "render", "export", "copyfrom"]
 WRITES = ["upload", "create_folder", "delete", "copy", "move", "copyto", "moveto", "movefrom"]
@@ -229,3 +230,21 @@ class TestFiles:
         await host.grant({"path": f"/{file.id}", "action": "render"}, BOB)
         assert [node.seen async for node in tree.children(user="bob")] == [True]
         assert [node.seen async for node in tree.children(user="alice")] == [None]
+
+
+@pytest.mark.parametrize(
+    ("uri", "shows"),
+    [
+        (None, False),
+        ("", False),
+        ("/v1/resources/a/providers/b/c", False),
+        ("/v1/resources/a/providers/b/mode=render", False),
+        ("/v1/resources/a/providers/b/c?direct=", False),
+        ("/v1/resources/a/providers/b/c?mode=other", False),
+        ("/v1/resources/a/providers/b/c?direct=&mode=render", True),
+        ("/v1/resources/a/providers/b/c?%6Dode=rende%72", True),
+    ],
+)
+def test_which_downloads_only_show_a_file(uri, shows):
+    """However their address spells it."""
+    assert only_shows(uri) is shows

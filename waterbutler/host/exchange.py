@@ -222,7 +222,7 @@ def _number(version: str) -> int:
 
 def only_shows(uri: str | None) -> bool:
     """Whether a download's address says that the file is only shown."""
-    if not uri or "mode=" not in uri:
+    if not uri or "?" not in uri:
         return False
     return "render" in parse_qs(urlsplit(uri).query).get("mode", [])
 
