@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar, TypeVar
 
+import msgspec
+
 from waterbutler.core import (
     ByteRange,
     ByteStream,
@@ -204,7 +206,7 @@ class OsfStorageProvider(Provider):
         if None not in (entry.size, stored) and entry.size != stored:
             await content.body.aclose()
             raise Corrupted("The content of the file is not what the host says.", path=str(path))
-        return Content(content.body, replace(entry, size=stored), content.span)
+        return Content(content.body, msgspec.structs.replace(entry, size=stored), content.span)
 
     async def versions(self, path: Path) -> AsyncIterator[Version]:
         """See `Provider.versions`; a key to read with may hide who made them."""
@@ -365,7 +367,7 @@ class OsfStorageProvider(Provider):
                 if entry.size is not None:
                     return entry
                 where = await self._tree.locate(seen.node.id, version=number, user=self._user)
-                return replace(entry, size=(await self._vault.stat(where)).size)
+                return msgspec.structs.replace(entry, size=(await self._vault.stat(where)).size)
         raise NotFound(f"There is no version {number}.", path=str(seen.path))
 
     def _described(self, seen: Seen, number: int, version: NodeVersion | None) -> Entry:

@@ -9,9 +9,9 @@ import subprocess
 import zipfile
 import zlib
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
+import msgspec
 import pytest
 
 from tests.engine.support import FLAT, TREE, below, fill, path
@@ -146,7 +146,7 @@ class Timed(MemoryProvider):
 
     async def list(self, folder):
         async for entry in super().list(folder):
-            yield replace(entry, modified=self.when)
+            yield msgspec.structs.replace(entry, modified=self.when)
 
 
 CET = timezone(timedelta(hours=1))
@@ -289,7 +289,7 @@ class TestFailures:
         class Grown(MemoryProvider):
             async def list(self, folder):
                 async for entry in super().list(folder):
-                    yield replace(entry, size=3)
+                    yield msgspec.structs.replace(entry, size=3)
 
         provider = await fill(Grown(), {"/a.txt": TEXT, "/b.zip": NOISE, "/c": b"1234"})
         assert unpacked(await opened(provider)) == {"/a.txt": TEXT, "/b.zip": NOISE, "/c": b"1234"}

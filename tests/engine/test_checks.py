@@ -1,8 +1,7 @@
 """What is refused, and what is found out afterwards."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.engine.support import FoldingMemory, Masked, path
 from waterbutler.core import ROOT, Entry, StorageInfo

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from tests.harness import ALICE, BASE, OTHER, LiveServer
@@ -420,7 +421,9 @@ class Vague(MemoryProvider):
     capabilities = replace(MemoryProvider.capabilities, hashes=frozenset())
 
     def _vague(self, entry):
-        return replace(entry, size=None, modified=None, created=None, etag=None, hashes={})
+        return msgspec.structs.replace(
+            entry, size=None, modified=None, created=None, etag=None, hashes={}
+        )
 
     async def stat(self, path, *, version=None):
         return self._vague(await super().stat(path, version=version))

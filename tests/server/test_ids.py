@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from tests.harness import BASE, LiveServer, named
@@ -30,7 +31,9 @@ class Identified(MemoryProvider):
             last = depth == len(entry.path.names)
             prefix = Path(entry.path.names[:depth], entry.path.is_folder if last else True)
             ids.append(self._id(prefix))
-        return replace(entry, path=Path(entry.path.names, entry.path.is_folder, tuple(ids)))
+        return msgspec.structs.replace(
+            entry, path=Path(entry.path.names, entry.path.is_folder, tuple(ids))
+        )
 
     async def stat(self, path, *, version=None):
         return self._named(await super().stat(path, version=version))

@@ -10,6 +10,7 @@ import struct
 from dataclasses import replace
 
 import aiohttp
+import msgspec
 import pytest
 import requests
 
@@ -676,7 +677,7 @@ async def test_a_download_that_breaks(server, log, version, known):
         async def vague(path, *, range=None, version=None):
             content = await read(path, range=range, version=version)
             content.body.size = None
-            return replace(content, entry=replace(content.entry, size=None))
+            return replace(content, entry=msgspec.structs.replace(content.entry, size=None))
 
         server.storage.inner.read = vague
     async with server.connection() as connection:
@@ -745,7 +746,7 @@ async def test_a_slow_client_holds_the_storage_back(server):
                 given += 1 << 16
                 yield PIECE[: 1 << 16]
 
-        return Content(ByteStream(chunks()), replace(content.entry, size=LARGE))
+        return Content(ByteStream(chunks()), msgspec.structs.replace(content.entry, size=LARGE))
 
     await server.have("/big.bin", b"x")
     server.storage.inner.read = vague

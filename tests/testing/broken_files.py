@@ -6,7 +6,8 @@ Each class names in ``caught_by`` the tests of the suite that fail for it.
 import asyncio
 import builtins
 import contextlib
-import dataclasses
+
+import msgspec
 
 from waterbutler.core import ByteStream, Content, WriteMode
 from waterbutler.core.errors import NotFound, ProviderFault
@@ -111,7 +112,9 @@ class LiesAboutSize(MemoryProvider):
 
     async def stat(self, path, *, version=None):
         entry = await super().stat(path, version=version)
-        return dataclasses.replace(entry, size=None if entry.is_folder else (entry.size or 0) + 1)
+        return msgspec.structs.replace(
+            entry, size=None if entry.is_folder else (entry.size or 0) + 1
+        )
 
 
 class IgnoresRanges(MemoryProvider):
@@ -164,7 +167,7 @@ class ReusesEtags(MemoryProvider):
     caught_by = ("test_the_etag_follows_the_content",)
 
     def entry_of(self, entry):
-        return entry if entry.is_folder else dataclasses.replace(entry, etag=f"{entry.size}")
+        return entry if entry.is_folder else msgspec.structs.replace(entry, etag=f"{entry.size}")
 
     async def stat(self, path, *, version=None):
         return self.entry_of(await super().stat(path, version=version))
@@ -180,7 +183,7 @@ class ListsOtherEtags(MemoryProvider):
 
     async def list(self, path):
         async for entry in super().list(path):
-            yield dataclasses.replace(entry, etag=f'"{entry.etag}"')
+            yield msgspec.structs.replace(entry, etag=f'"{entry.etag}"')
 
 
 class ForgetsTimes(MemoryProvider):
@@ -199,7 +202,7 @@ class AnswersWithTheWish(MemoryProvider):
 
     async def write(self, path, body, *, modified=None, **options):
         entry = await super().write(path, body, **options)
-        return dataclasses.replace(entry, modified=modified or entry.modified)
+        return msgspec.structs.replace(entry, modified=modified or entry.modified)
 
 
 class KeepsTheOldTime(MemoryProvider):
@@ -220,7 +223,7 @@ class MakesEtagsOfTimes(MemoryProvider):
 
     async def write(self, path, body, **options):
         entry = await super().write(path, body, **options)
-        return dataclasses.replace(entry, etag=f"{entry.size}-{entry.modified}")
+        return msgspec.structs.replace(entry, etag=f"{entry.size}-{entry.modified}")
 
 
 class TearsReads(MemoryProvider):

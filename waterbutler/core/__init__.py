@@ -1,4 +1,4 @@
-"""Values and contracts; the standard library only."""
+"""Values and contracts; the standard library and msgspec only."""
 
 from waterbutler.core.actions import (
     ANONYMOUS,

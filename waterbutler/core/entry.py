@@ -8,6 +8,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeAlias
 
+import msgspec
+
 from waterbutler.core.path import Path
 
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
@@ -17,13 +19,15 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NO_EXTRA: Mapping[str, JSON] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A file or a folder; ``path.is_folder`` says which.
 
     Times are aware and in UTC. ``hashes`` maps hashlib names to lower-case hexadecimal digests of
     the whole content. ``etag`` is opaque, changes when the content does, and is the same from
     every operation that shows the same content. ``extra`` is what only this storage knows.
+
+    Listings make millions of them, so it is a struct, which takes a tenth of the time that a data
+    class takes. `msgspec.structs.replace` gives one with other values.
     """
 
     path: Path
@@ -33,8 +37,8 @@ class Entry:
     etag: str | None = None
     version: str | None = None
     content_type: str | None = None
-    hashes: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    extra: Mapping[str, JSON] = field(default_factory=lambda: _NO_EXTRA)
+    hashes: Mapping[str, str] = _NOTHING
+    extra: Mapping[str, JSON] = _NO_EXTRA
 
     @property
     def is_folder(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from waterbutler.core import ByteStream, Content, Entry, Hasher, Path, Provider, WriteMode
 from waterbutler.core.errors import Corrupted, Unsupported, WaterButlerError
@@ -82,7 +84,7 @@ async def _stream(
     async with content.body, _checked(content, hasher) as body:
         written = await dest.write(to, body, mode=mode, content_type=content.entry.content_type)
     hashes = {**hasher.digests(), **content.entry.hashes}
-    return Copied(replace(content.entry, size=body.sent, hashes=hashes), written)
+    return Copied(msgspec.structs.replace(content.entry, size=body.sent, hashes=hashes), written)
 
 
 def _checked(content: Content, hasher: Hasher) -> ByteStream:
@@ -91,7 +93,7 @@ def _checked(content: Content, hasher: Hasher) -> ByteStream:
     async def chunks() -> AsyncIterator[bytes]:
         async for chunk in content.body.tee(hasher):
             yield chunk
-        verify(content.entry, replace(content.entry, hashes=hasher.digests()))
+        verify(content.entry, msgspec.structs.replace(content.entry, hashes=hasher.digests()))
 
     size = content.entry.size if content.body.size is None else content.body.size
     return ByteStream(chunks(), size=size)

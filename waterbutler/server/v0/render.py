@@ -24,6 +24,10 @@ class FlatRenderer(render.Renderer):
                 del shown[name]
         return shown
 
+    def encoded(self, entry: Entry) -> bytes:
+        """See `Renderer.encoded`."""
+        return msgspec.json.encode(self.entry(entry))
+
     def document(self, entry: Entry) -> dict[str, Any]:
         """See `Renderer.document`."""
         return self.entry(entry)
