@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import os
 import time
 from datetime import datetime
+from functools import partial
 
 from waterbutler.core import ByteStream, Entry, Path, WriteMode
 from waterbutler.core.descriptors import write_all
 from waterbutler.core.errors import AlreadyExists
-from waterbutler.core.waiting import outwait
+from waterbutler.core.lanes import Lanes, Work
 from waterbutler_filesystem.config import FilesystemSettings
 from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.digests import expect, remember
@@ -24,7 +24,9 @@ from waterbutler_filesystem.temporary import Temporary, check_replaceable
 from waterbutler_filesystem.threads import Stop, finish
 
 BATCH = 1 << 20
-"""How many bytes to collect before they are written. Two batches are in memory at a time."""
+"""How many bytes are written together, and hashed together."""
+BEHIND = 2 * BATCH
+"""How many bytes may wait to be written or hashed while the next ones come."""
 _SHARES = Shares(1 << 22, smallest=1 << 16)
 """What the batches of all uploads have together."""
 
@@ -32,7 +34,7 @@ _SHARES = Shares(1 << 22, smallest=1 << 16)
 class Upload:
     """One file on its way; its methods block and are called in threads, one after the other.
 
-    Only `write` and `digest` of the same batch may run at the same time.
+    Only `write` and `digest` may run at the same time; each gets everything, in order.
     """
 
     def __init__(
@@ -76,15 +78,19 @@ class Upload:
 
     def digest(self, batch: list[bytes]) -> None:
         """Take the batch into the hash that `write` leaves out."""
-        if self._settings.hashes:
-            for chunk in batch:
-                self._md5.update(chunk)
+        for chunk in batch:
+            self._md5.update(chunk)
+
+    @property
+    def workers(self) -> tuple[Work, ...]:
+        """What takes batches."""
+        return (self.write, self.digest) if self._settings.hashes else (self.write,)
 
     def complete(self, batch: list[bytes], stop: Stop) -> Entry:
         """Append the last batch and give the file its name; on failure nothing is left."""
         try:
-            self.write(batch)
-            self.digest(batch)
+            for work in self.workers:
+                work(batch)
             return self._publish(stop)
         finally:
             self.discard()
@@ -139,7 +145,7 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
         OSError, WaterButlerError: It cannot be written; then nothing is left.
     """
     stop = Stop()
-    flight: asyncio.Task[None] | None = None
+    lanes = Lanes(*upload.workers, run=partial(finish, stop))
     batch: list[bytes] = []
     held = 0
     _SHARES.join()
@@ -150,33 +156,17 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
             batch.append(chunk)
             held += len(chunk)
             if held >= _SHARES.share(BATCH):
-                if flight is not None:
-                    await flight
-                flight = asyncio.create_task(_append(upload, batch, stop))
-                batch, held = [], 0
-        if flight is not None:
-            await flight
+                # One call for all: each time a thread comes back it waits for the interpreter.
+                joined, batch, held = b"".join(batch), [], 0
+                await lanes.put(joined, _SHARES.share(BEHIND))
+        await lanes.join()
         return await finish(stop, upload.complete, batch, stop)
     except GeneratorExit:
         # The event loop is gone and nothing can be awaited; the upload drops its file itself.
         raise
     except BaseException:
-        if flight is not None:
-            flight.cancel()
-            await outwait(flight)
+        await lanes.stop()
         await finish(stop, upload.discard)
         raise
     finally:
         _SHARES.leave()
-
-
-async def _append(upload: Upload, batch: list[bytes], stop: Stop) -> None:
-    """Write and hash at the same time; over when both are."""
-    results = await asyncio.gather(
-        finish(stop, upload.write, batch),
-        finish(stop, upload.digest, batch),
-        return_exceptions=True,
-    )
-    for result in results:
-        if result is not None:
-            raise result

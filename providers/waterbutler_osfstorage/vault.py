@@ -90,7 +90,7 @@ class Vault:
             await self.inner.write(
                 pending, body.tee(hasher), mode=WriteMode.CREATE, content_type=content_type
             )
-            hashes = hasher.digests()
+            hashes = await hasher.digests()
             entry = await self._complete(pending, hashes, body.sent)
         except BaseException:
             await unbroken(self._discard(pending))

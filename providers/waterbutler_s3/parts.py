@@ -124,7 +124,7 @@ class PartsUpload:
         """
         hasher = Hasher(["md5"])
         answer = await self._put(number, _Passing(body.tee(hasher), sha256), {})
-        self._check(number, answer, bytes.fromhex(hasher.digests()["md5"]))
+        self._check(number, answer, bytes.fromhex((await hasher.digests())["md5"]))
         etag = self._etags[number]
         return f"{_OF_CONTENT if number in self._md5s else _OPAQUE}{etag}"
 

@@ -68,7 +68,7 @@ async def download(
         whole = await _fetch(client, file, part, have, hasher, progress)
     if expected and not whole:
         await asyncio.to_thread(_feed, hasher, part)
-    if expected and hasher.digests() != dict([expected]):
+    if expected and (await hasher.digests()) != dict([expected]):
         part.unlink()
         raise Corrupted(
             f"{file.address}: the data does not have the {expected[0]} hash that it should;"
@@ -203,7 +203,7 @@ async def upload(
         else:
             parent = await client.folder(address.parent)
             entry = await client.create(parent, address.name, body, headers)
-    for name, value in hasher.digests().items():
+    for name, value in (await hasher.digests()).items():
         if entry.extra.hashes.get(name, value) != value:
             raise Corrupted(f"{address}: the server has other bytes than were sent.")
     return entry

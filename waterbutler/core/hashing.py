@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
+from weakref import WeakSet
 
+from waterbutler.core.lanes import Lanes
+
+BEHIND = 1 << 20
+"""How many bytes may have passed that are not hashed yet."""
+TOGETHER = 1 << 22
+"""The same of all streams together; with many of them, each waits for its hashes."""
 _INLINE_SIZE = 1 << 14
 """Chunks up to this many bytes are hashed at once: a thread would cost more than the hash."""
 
 
 class Hasher:
-    """A `Sink` that computes several hashes.
+    """A `Sink` that computes several hashes, side by side and while the next bytes come.
 
     Args:
         names: hashlib names, ``md5``, ``sha256``.
@@ -19,28 +26,39 @@ class Hasher:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._hashes = {name: hashlib.new(name, usedforsecurity=False) for name in names}
-        slow = [hash for name, hash in self._hashes.items() if name == "md5"]
+        updates = {name: hash.update for name, hash in self._hashes.items()}
         # It takes as long as all others.
-        others = [hash for name, hash in self._hashes.items() if name != "md5"]
-        self._lanes = [lane for lane in (slow, others) if lane]
+        slow = updates.pop("md5", None)
+        lanes = filter(None, ([slow] if slow else [], list(updates.values())))
+        self._lanes = Lanes(*(partial(_update, lane) for lane in lanes))
 
     async def feed(self, chunk: bytes) -> None:
         """Take the next chunk."""
-        if len(chunk) <= _INLINE_SIZE:
+        if not self._hashes:
+            return
+        if len(chunk) <= _INLINE_SIZE and not self._lanes.behind:
             self.update(chunk)
-        else:
-            await asyncio.gather(*(asyncio.to_thread(_update, lane, chunk) for lane in self._lanes))
+            return
+        _busy.add(self)
+        await self._lanes.put(chunk, min(BEHIND, TOGETHER // len(_busy)))
 
     def update(self, chunk: bytes) -> None:
         """Take the next chunk at once, for callers that are in a thread already."""
         for hash in self._hashes.values():
             hash.update(chunk)
 
-    def digests(self) -> dict[str, str]:
-        """The digests so far, in lower-case hexadecimal."""
+    async def digests(self) -> dict[str, str]:
+        """The digests of all that was fed, in lower-case hexadecimal."""
+        await self._lanes.join()
+        _busy.discard(self)
         return {name: hash.hexdigest() for name, hash in self._hashes.items()}
 
 
-def _update(lane: list[hashlib._Hash], chunk: bytes) -> None:
-    for hash in lane:
-        hash.update(chunk)
+_busy: WeakSet[Hasher] = WeakSet()
+"""Who has bytes in memory. Nobody need say that a stream has ended early."""
+
+
+def _update(updates: Iterable[Callable[..., None]], chunks: list[bytes]) -> None:
+    for chunk in chunks:
+        for update in updates:
+            update(chunk)

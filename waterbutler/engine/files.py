@@ -83,7 +83,7 @@ async def _stream(
     hasher = Hasher(hashes_to_compute(content.entry.hashes, dest.capabilities.hashes))
     async with content.body, _checked(content, hasher) as body:
         written = await dest.write(to, body, mode=mode, content_type=content.entry.content_type)
-    hashes = {**hasher.digests(), **content.entry.hashes}
+    hashes = {**(await hasher.digests()), **content.entry.hashes}
     return Copied(msgspec.structs.replace(content.entry, size=body.sent, hashes=hashes), written)
 
 
@@ -93,7 +93,7 @@ def _checked(content: Content, hasher: Hasher) -> ByteStream:
     async def chunks() -> AsyncIterator[bytes]:
         async for chunk in content.body.tee(hasher):
             yield chunk
-        verify(content.entry, msgspec.structs.replace(content.entry, hashes=hasher.digests()))
+        verify(content.entry, msgspec.structs.replace(content.entry, hashes=await hasher.digests()))
 
     size = content.entry.size if content.body.size is None else content.body.size
     return ByteStream(chunks(), size=size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping
 
@@ -52,7 +53,7 @@ def verified(body: ByteStream, digests: Mapping[str, bytes]) -> ByteStream:
         async for chunk in body:
             await hasher.feed(chunk)
             yield chunk
-        for name, digest in hasher.digests().items():
+        for name, digest in (await hasher.digests()).items():
             if digest != digests[name].hex():
                 raise InvalidRequest(f"The body does not have the {name} digest that was promised.")
 
@@ -87,7 +88,7 @@ def _add(found: dict[str, bytes], name: str, text: str, header: str) -> None:
         digest = base64.b64decode(text, validate=True)
     except ValueError:
         raise InvalidRequest(f"The header {header} cannot be read.") from None
-    if len(digest) * 2 != len(next(iter(Hasher([name]).digests().values()))):
+    if len(digest) != hashlib.new(name, usedforsecurity=False).digest_size:
         raise InvalidRequest(f"The header {header} has a digest of the wrong length.")
     if found.setdefault(name, digest) != digest:
         raise InvalidRequest("The digest headers disagree.")

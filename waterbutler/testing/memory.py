@@ -157,9 +157,9 @@ class MemoryProvider(Provider):
             chunks.append(chunk)
             await hasher.feed(chunk)
         now = _now()
-        blob = _Blob(
-            b"".join(chunks), next(_numbers), modified or now, now, hasher.digests(), content_type
-        )
+        hashes = await hasher.digests()
+        data = b"".join(chunks)
+        blob = _Blob(data, next(_numbers), modified or now, now, hashes, content_type)
         node = self._place(path, mode)
         if node is None:
             node = self._folder(path.parent).children[path.name] = _File()

@@ -1,0 +1,148 @@
+"""Blocking work on passing bytes, side by side: a slow part does not hold up a fast one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from waterbutler.core.waiting import outwait, wake
+
+Work = Callable[[list[bytes]], None]
+"""Takes the next pieces; called in threads, one call at a time."""
+Run = Callable[[Callable[[], None]], Awaitable[None]]
+"""Makes a blocking call in a thread."""
+
+MOST = 1 << 20
+"""How many bytes of pieces that wait are handed over together."""
+_CALLS = 8
+"""How often a thread goes on by itself before others may have it."""
+
+
+class Lanes:
+    """Hands pieces to several workers. Each gets all of them, in order.
+
+    Args:
+        workers: Who gets them.
+        run: Makes blocking calls in threads.
+    """
+
+    def __init__(self, *workers: Work, run: Run = asyncio.to_thread) -> None:
+        self._lanes = [_Lane(work, self._progress) for work in workers]
+        self._run = run
+        self._put = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def behind(self) -> int:
+        """How many bytes somebody has still to do."""
+        return self._put - min((lane.done for lane in self._lanes), default=self._put)
+
+    async def put(self, piece: bytes, room: int) -> None:
+        """Hand over the next piece, and wait until at most ``room`` bytes are left to do.
+
+        Raises:
+            BaseException: What a worker raised. It is given nothing more.
+        """
+        self._put += len(piece)
+        for lane in self._lanes:
+            lane.put(piece, self._run)
+        await self._catch_up(room)
+
+    async def join(self) -> None:
+        """Wait until all is done; raises like `put`."""
+        await self._catch_up(0)
+        for lane in self._lanes:
+            await lane.ended()
+
+    async def stop(self) -> None:
+        """Begin with nothing more, and wait for what runs."""
+        for lane in self._lanes:
+            await lane.stop()
+
+    async def _catch_up(self, room: int) -> None:
+        while True:
+            for lane in self._lanes:
+                lane.raise_failure()
+            if self.behind <= room:
+                return
+            self._loop = asyncio.get_running_loop()
+            waiter = self._waiter = self._loop.create_future()
+            # A thread that was done before it could see the waiter wakes nobody.
+            if self.behind > room:
+                await waiter
+
+    def _progress(self) -> None:
+        """Called by threads, and by tasks that end."""
+        waiter, loop = self._waiter, self._loop
+        if waiter is None or waiter.done() or loop is None:
+            return
+        # The event loop is closed if nobody waits any more.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(wake, waiter)
+
+
+class _Lane:
+    """What one worker has still to do.
+
+    Attributes:
+        done: How many bytes it is done with.
+    """
+
+    def __init__(self, work: Work, progress: Callable[[], None]) -> None:
+        self._work = work
+        self._progress = progress
+        self._waiting: deque[bytes] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self.done = 0
+
+    def put(self, piece: bytes, run: Run) -> None:
+        self._waiting.append(piece)
+        if self._task is None:
+            self._task = asyncio.create_task(self._go_on(run))
+            self._task.add_done_callback(lambda _: self._progress())
+
+    def raise_failure(self) -> None:
+        if self._task is not None and self._task.done():
+            self._task.result()
+
+    async def ended(self) -> None:
+        """Wait for the task that had nothing more to do; it is still to hear of that."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def stop(self) -> None:
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
+            await outwait(self._task)
+
+    async def _go_on(self, run: Run) -> None:
+        while self._waiting:
+            await run(self._drain)
+        # What is put from now on needs a new task. One that failed stays: its failure is seen.
+        self._task = None
+
+    def _drain(self) -> None:
+        for _ in range(_CALLS):
+            pieces = self._next()
+            if not pieces:
+                return
+            self._work(pieces)
+            self.done += sum(map(len, pieces))
+            del pieces
+            self._progress()
+
+    def _next(self) -> list[bytes]:
+        pieces: list[bytes] = []
+        size = 0
+        while size < MOST:
+            try:
+                piece = self._waiting.popleft()
+            except IndexError:
+                break
+            pieces.append(piece)
+            size += len(piece)
+        return pieces
