@@ -185,7 +185,8 @@ def _remove(top: Folder, note: bytes, name: bytes, stop: Stop) -> bool:
         parent = Folder(os.dup(top.fd)).descend(names)
         with parent:
             if exchange:
-                _go_on(top, parent, exchange, name)
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    _go_on(top, parent, exchange, name)
             info = parent.look(name)
             if stat.S_ISDIR(info.st_mode):
                 remove_folder(parent, name, stop)
@@ -197,7 +198,11 @@ def _remove(top: Folder, note: bytes, name: bytes, stop: Stop) -> bool:
 
 
 def _go_on(top: Folder, parent: Folder, exchange: list[bytes], name: bytes) -> None:
-    """Give what was exchanged its temporary name, if it has just changed places."""
+    """Give what was exchanged its temporary name, if that did not happen yet.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: It did, or one of both folders is elsewhere by now.
+    """
     if len(exchange) != _PARTS:
         return
     at, target, *expected = exchange
