@@ -297,8 +297,11 @@ def copy_content(source: int, copy: int, stop: Stop) -> dict[str, str] | None:
     same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     if left or not same:
         raise Corrupted("The file was changed while it was copied.")
+    made = os.fstat(copy)
+    if made.st_size != before.st_size:
+        raise Corrupted("The size of the copy is not that of the source.")
     # Who may read the copy may run it, if the source is a program.
-    mode = stat.S_IMODE(os.fstat(copy).st_mode)
+    mode = stat.S_IMODE(made.st_mode)
     runnable = before.st_mode & 0o111 & (mode & 0o444) >> 2
     if runnable:
         os.fchmod(copy, mode | runnable)

@@ -105,7 +105,6 @@ async def test_arguments_that_make_no_sense(memory, error, call):
 @pytest.mark.parametrize("operation", ["copy_from", "move_from"])
 async def test_folders_are_replaced_where_that_is_declared(memory, operation):
     """Others do not hear of it."""
-    await memory.make_folder(FOLDER)
     target = await memory.make_folder(Path.parse("/g/"))
     provider, flaky = declaring(memory, replaces_folders=False)
     with pytest.raises(Unsupported):
