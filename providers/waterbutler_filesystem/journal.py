@@ -11,7 +11,7 @@ finds them without looking through the whole tree.
 A folder that is moved over another one changes places with it, and for a moment what is to be
 removed has the name that the moved folder had. The file says that too, so that a sweep goes on from
 there; it does so only as long as both folders are the same, each where the other one was, and
-nothing in the old one was added or removed.
+nothing was added to the old one, or removed from it, directly.
 
 All of this is done as well as it can be. Where the top is not writable there is no journal; then a
 name left by a crash stays, and is neither shown nor in the way. The same holds if the folder it is

@@ -177,7 +177,7 @@ class Transfer:
     def _move_over(self, old: os.stat_result) -> Entry:
         """Let a folder change places with the one that it replaces, and remove that one."""
         known = None
-        if self._source_root is self._root:
+        if self._source_root.name == self._root.name:
             known = Exchange(self._old, old, [*self._into, self._new], self._info)
         with self._source_root.open() as top:
             pending = Pending(top, self._folders, known)
