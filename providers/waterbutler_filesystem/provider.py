@@ -68,6 +68,8 @@ class FilesystemProvider(Provider):
         free_space=True,
         exclusive_create=True,
         keeps_modified=True,
+        atomic_copy=True,
+        replaces_folders=True,
         hashes=frozenset(HASHES),
     )
 

@@ -1,4 +1,4 @@
-"""Giving names without taking any away."""
+"""Giving names without taking any away, and exchanging them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from waterbutler_filesystem.confined import Folder
 
 _EXCLUSIVE = 4 if sys.platform == "darwin" else 1
 """``RENAME_EXCL`` of macOS, ``RENAME_NOREPLACE`` of Linux."""
+_EXCHANGE = 2
+"""``RENAME_SWAP`` of macOS, ``RENAME_EXCHANGE`` of Linux."""
 _CANNOT = {errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
@@ -26,7 +28,7 @@ def rename_exclusively(
         FileExistsError: The name is taken.
         OSError: It cannot be done.
     """
-    if _rename_with_flag(source, old, target, new):
+    if _rename_with_flag(source, old, target, new, _EXCLUSIVE):
         return
     if is_folder:
         # An empty folder that was made just now may be renamed over; one of others may not.
@@ -45,6 +47,19 @@ def rename_exclusively(
         os.unlink(old, dir_fd=source.fd)
 
 
+def exchange(source: Folder, one: bytes, target: Folder, other: bytes) -> bool:
+    """Let each of two things have the other's name, in one step.
+
+    Returns:
+        Whether the system has a call for it, and it was done.
+
+    Raises:
+        FileNotFoundError: One of them is not there.
+        OSError: It cannot be done.
+    """
+    return _rename_with_flag(source, one, target, other, _EXCHANGE)
+
+
 def sync_filesystem(folder: Folder) -> None:
     """Make everything on the filesystem of ``folder`` safe from a power failure."""
     call = _function("syncfs")
@@ -54,12 +69,12 @@ def sync_filesystem(folder: Folder) -> None:
         raise _last_error()
 
 
-def _rename_with_flag(source: Folder, old: bytes, target: Folder, new: bytes) -> bool:
+def _rename_with_flag(source: Folder, old: bytes, target: Folder, new: bytes, flag: int) -> bool:
     """Whether the system has a call for it, and it was done."""
     call = _function("renameatx_np" if sys.platform == "darwin" else "renameat2")
     if call is None:
         return False
-    if call(source.fd, old, target.fd, new, ctypes.c_uint(_EXCLUSIVE)) == 0:
+    if call(source.fd, old, target.fd, new, ctypes.c_uint(flag)) == 0:
         return True
     error = _last_error()
     if error.errno in _CANNOT:

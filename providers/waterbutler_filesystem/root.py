@@ -36,11 +36,13 @@ class Root:
         name: The absolute name.
         device: The number of its file system, once it was used, if that is one of this machine's
             own disks and memory.
+        exchanges: Whether the file system lets two names be exchanged, as far as is known.
     """
 
     def __init__(self, folder: str, *, create: bool = False) -> None:
         self.name = folder
         self.device: int | None = None
+        self.exchanges = True
         self._create = create
         self._used = False
 

@@ -13,10 +13,17 @@ from waterbutler.core.errors import AlreadyExists, Corrupted, NotFound, SamePlac
 from waterbutler_filesystem.confined import Folder, identity, is_below
 from waterbutler_filesystem.digests import recall, remember
 from waterbutler_filesystem.entries import file_entry, occupant, require
-from waterbutler_filesystem.journal import Pending
+from waterbutler_filesystem.journal import Exchange, Pending
 from waterbutler_filesystem.names import is_reserved, known_path, stored_path
 from waterbutler_filesystem.removal import remove_folder
-from waterbutler_filesystem.renaming import rename_exclusively, sync_filesystem
+from waterbutler_filesystem.renaming import exchange, rename_exclusively, sync_filesystem
+from waterbutler_filesystem.replacing import (
+    cannot_exchange,
+    check_gives_way,
+    put_in_place,
+    remove_replaced,
+    set_aside,
+)
 from waterbutler_filesystem.root import Root
 from waterbutler_filesystem.temporary import Temporary, check_replaceable
 from waterbutler_filesystem.threads import Stop
@@ -41,7 +48,8 @@ class Transfer:
         NotFound, IsAFolder, NotAFolder: There is no such source, or no folder for the target.
         SamePlace: The target is the source, or in it.
         AlreadyExists: With ``CREATE``: something has the target's name.
-        Unsupported: A folder is to replace something.
+        NotAFolder: A folder is to replace a file.
+        Unsupported: A folder is to replace another one, and the filesystem has no step for that.
     """
 
     def __init__(self, source: Place, target: Place, mode: WriteMode, *, sync: bool) -> None:
@@ -49,17 +57,17 @@ class Transfer:
             raise Unsupported("The root is not copied or moved as a whole.")
         if target.path.is_root:
             raise AlreadyExists("The root exists already.", path="/")
-        if mode is WriteMode.REPLACE and target.path.is_folder:
-            raise Unsupported("A folder is not replaced in one step.")
         self._root = target.root
+        self._source_root = source.root
         self._path = target.path
         self._mode = mode
         self._sync = sync
         *into, self._new = stored_path(target.path)
         self._into = into
-        *folders, self._old = known_path(source.path)
-        self._source = source.root.folder(folders, source.path)
+        *self._folders, self._old = known_path(source.path)
+        self._source = source.root.folder(self._folders, source.path)
         self._target = Folder(-1)
+        self._gives_way: os.stat_result | None = None
         try:
             self._info = require(self._source.find(self._old), source.path)
             self._target = target.root.folder(into, target.path.parent)
@@ -81,6 +89,8 @@ class Transfer:
 
     def move(self) -> Entry:
         """Rename; what is known of a file's content is kept."""
+        if self._gives_way is not None:
+            return self._move_over(self._gives_way)
         fd = -1 if self._path.is_folder else self._open_moved()
         try:
             kept = self._info if fd < 0 else os.fstat(fd)
@@ -123,6 +133,8 @@ class Transfer:
 
     def copy_folder(self, stop: Stop) -> Entry:
         """Copy a folder under a temporary name and rename it when it is complete."""
+        if self._gives_way is not None and not self._root.exchanges:
+            raise cannot_exchange()
         with self._root.open() as top:
             pending = Pending(top, self._into)
         try:
@@ -135,18 +147,49 @@ class Transfer:
                 if self._sync:
                     sync_filesystem(copy)
             stop.check()
-            try:
-                rename_exclusively(
-                    self._target, pending.name, self._target, self._new, is_folder=True
-                )
-            except FileExistsError:
-                raise self._taken() from None
+            replaced = self._publish(pending.name)
         except BaseException:
             self._remove_pending(pending)
             raise
+        if replaced:
+            changed = [self._target] if self._sync else []
+            remove_replaced(self._target, pending, self._path, sync=changed)
+            return self._result()
         pending.end()
         if self._sync:
             self._target.sync()
+        return self._result()
+
+    def _publish(self, pending: bytes) -> bool:
+        """Give a folder that was copied its name; whether another one has the temporary name."""
+        try:
+            if self._mode is WriteMode.REPLACE:
+                return put_in_place(self._target, pending, self._new)
+            rename_exclusively(self._target, pending, self._target, self._new, is_folder=True)
+        except FileExistsError:
+            raise self._taken() from None
+        except Unsupported:
+            # Both names are in one folder: what cannot be done here can be done nowhere.
+            self._root.exchanges = False
+            raise
+        return False
+
+    def _move_over(self, old: os.stat_result) -> Entry:
+        """Let a folder change places with the one that it replaces, and remove that one."""
+        known = None
+        if self._source_root.name == self._root.name:
+            known = Exchange(self._old, old, [*self._into, self._new], self._info)
+        with self._source_root.open() as top:
+            pending = Pending(top, self._folders, known)
+        try:
+            if not exchange(self._source, self._old, self._target, self._new):
+                raise cannot_exchange()
+            set_aside(self._source, self._old, pending.name, old)
+        except BaseException:
+            pending.end()
+            raise
+        changed = [self._target, self._source] if self._sync else []
+        remove_replaced(self._source, pending, self._path, sync=changed)
         return self._result()
 
     def _check_places(self) -> None:
@@ -162,11 +205,15 @@ class Transfer:
             return
         if self._mode is WriteMode.CREATE:
             raise self._taken()
-        check_replaceable(old)
+        if not self._path.is_folder:
+            check_replaceable(old)
+            return
+        check_gives_way(old, self._source, self._path)
+        self._gives_way = old
 
     def _rename(self) -> None:
         try:
-            if self._mode is WriteMode.CREATE:
+            if self._mode is WriteMode.CREATE or self._path.is_folder:
                 rename_exclusively(
                     self._source,
                     self._old,
@@ -250,8 +297,11 @@ def copy_content(source: int, copy: int, stop: Stop) -> dict[str, str] | None:
     same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
     if left or not same:
         raise Corrupted("The file was changed while it was copied.")
+    made = os.fstat(copy)
+    if made.st_size != before.st_size:
+        raise Corrupted("The size of the copy is not that of the source.")
     # Who may read the copy may run it, if the source is a program.
-    mode = stat.S_IMODE(os.fstat(copy).st_mode)
+    mode = stat.S_IMODE(made.st_mode)
     runnable = before.st_mode & 0o111 & (mode & 0o444) >> 2
     if runnable:
         os.fchmod(copy, mode | runnable)

@@ -63,7 +63,8 @@ class OsfStorageProvider(Provider):
         user: The id of who acts.
         view_only: The key that the user reads with.
         root_id: The id of the tree's root, if that is known.
-        exclusive: Whether the tree refuses a taken name in the same step.
+        embedded: Whether the tree is the embedded host's: it refuses a taken name, and lets a
+            folder give way, in the same step.
     """
 
     per_user: ClassVar[bool] = True
@@ -80,6 +81,7 @@ class OsfStorageProvider(Provider):
         exclusive_create=True,
         duplicate_names=True,
         atomic_copy=True,
+        replaces_folders=True,
         hashes=frozenset({"md5", "sha256"}),
     )
 
@@ -92,14 +94,14 @@ class OsfStorageProvider(Provider):
         user: str | None = None,
         view_only: str | None = None,
         root_id: str = "",
-        exclusive: bool = True,
+        embedded: bool = True,
     ) -> None:
         self._tree = tree
         self._vault = vault
         self._user = user
         self._view_only = view_only
         self._places = Places(tree, root_id)
-        self.store = Store(tree, host, vault, self._places, user)
+        self.store = Store(tree, host, vault, self._places, user, embedded)
         self.info = StorageInfo(
             "osfstorage", f"{host}{tree.resource}/osfstorage", f"osfstorage of {tree.resource}"
         )
@@ -108,7 +110,8 @@ class OsfStorageProvider(Provider):
             type(self).capabilities,
             write=inner.write and inner.move_from,
             sign=inner.sign,
-            exclusive_create=exclusive,
+            exclusive_create=embedded,
+            replaces_folders=embedded,
             ranged_read=inner.ranged_read,
             unknown_size=inner.unknown_size,
             max_file_size=inner.max_file_size,
@@ -134,9 +137,9 @@ class OsfStorageProvider(Provider):
                 context.hooks_secret,
                 root_id=settings.root_id,
             )
-            host, exclusive = tree.host, False
+            host, embedded = tree.host, False
         elif context.trees is not None:
-            tree, host, exclusive = context.trees.tree(resource), "osfstorage://", True
+            tree, host, embedded = context.trees.tree(resource), "osfstorage://", True
         else:
             raise ConfigInvalid("The settings of osfstorage name no host, and none is embedded.")
         return cls(
@@ -146,7 +149,7 @@ class OsfStorageProvider(Provider):
             user=mount.user.id,
             view_only=mount.view_only,
             root_id=settings.root_id,
-            exclusive=exclusive,
+            embedded=embedded,
         )
 
     # -- looking -------------------------------------------------------------------------------

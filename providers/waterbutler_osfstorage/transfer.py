@@ -23,6 +23,7 @@ class Store:
         vault: The blob store.
         places: Finds nodes of the tree.
         user: The id of who acts.
+        replaces_folders: Whether the host has one step for that.
     """
 
     tree: FileTree
@@ -30,6 +31,7 @@ class Store:
     vault: Vault
     places: Places
     user: str | None
+    replaces_folders: bool
 
 
 async def transfer(
@@ -49,13 +51,15 @@ async def transfer(
         raise BadPath("A file becomes a file and a folder a folder.", path=str(to))
     if at.is_root and move:
         raise Unsupported("The root is not moved as a whole.")
-    if to.is_folder and mode is WriteMode.REPLACE:
+    if to.is_folder and mode is WriteMode.REPLACE and not dest.replaces_folders:
         raise Unsupported("A folder is not replaced in one step.")
     parent, parent_id = await dest.places.folder(to.parent)
     id = await _id(source, at)
     here = source.tree.resource == dest.tree.resource
     if here and (at == to or id == parent_id or id in parent.ids):
         raise SamePlace("The destination is the source or inside it.", path=str(to))
+    if here and mode is WriteMode.REPLACE and to.contains(at):
+        raise SamePlace("What would be replaced holds the source.", path=str(to))
     if not here:
         await require_room(dest.tree, None)
     target = Destination(resource=dest.tree.resource, parent=parent_id, name=to.name)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from dataclasses import replace as replace_value
 from functools import partial
 
 from tests.data.forked import Client, Request
@@ -93,32 +91,6 @@ def nothing_is_lost(before: State, after: State, now: State) -> bool:
     return now.items() <= before.items() | after.items() and wanted <= there
 
 
-def replaced_in_steps(before: State, after: State, now: State) -> bool:
-    """Where a storage has no single step for it, what is replaced is put aside under a hidden name.
-
-    So what takes the place is whole somewhere, and until it is in its place what was there is too.
-    """
-    names = {path.split("/")[0] for path in now}
-    trees = {name: tree_of(now, name) for name in names}
-    (place,) = {path.split("/")[0] for path in after if after[path] != before.get(path, b"")}
-    new, old = tree_of(after, place), tree_of(before, place)
-    strange = names - {path.split("/")[0] for path in before}
-    return (
-        new in trees.values()
-        and (trees.get(place) == new or old in trees.values())
-        and all(HIDDEN.fullmatch(name) for name in strange)
-    )
-
-
-def tree_of(state: State, name: str) -> State:
-    """What is at a name and below it, whatever the name."""
-    return {
-        path.removeprefix(name): data
-        for path, data in state.items()
-        if path == name or path.startswith(f"{name}/")
-    }
-
-
 def relative(client: Client, top: str) -> State:
     """What is in a folder now."""
     return {path.removeprefix(top): data for path, data in client.state(top).items()}
@@ -141,10 +113,3 @@ CHANGES: dict[str, Change] = {
     "copy folder over": Change(two_folders, carry("copy", "one/", "two/", "replace")),
     "delete folder": Change(two_folders, remove("one/"), some_is_gone),
 }
-"""In storages that do each of them in one step."""
-IN_STEPS: dict[str, Change] = {
-    name: replace_value(CHANGES[name], partly=replaced_in_steps)
-    for name in ("copy over", "move folder over", "copy folder over")
-}
-"""Those for which a storage may need several."""
-HIDDEN = re.compile(r"\..*\.waterbutler-[0-9a-f]{16}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.data.changes import CHANGES, IN_STEPS, Change, State, create, nothing, relative
+from tests.data.changes import CHANGES, Change, State, create, nothing, relative
 from tests.data.forked import Forked
 from tests.data.machine import content
 from tests.data.size import LONG
@@ -26,27 +26,26 @@ TELLING = {
 }
 """If there is little time, the server dies before the last step of each of these kinds."""
 
-MOUNTS: dict[str, dict[str, Change]] = {
-    "filesystem": CHANGES | IN_STEPS,
-    "osfstorage": CHANGES | {name: change for name, change in IN_STEPS.items() if "folder" in name},
-}
+MOUNTS = ("filesystem", "osfstorage")
 SMALL = {
-    "filesystem": ("replace large", "move over", "copy folder", "delete folder"),
-    "osfstorage": ("create", "move over"),
+    "filesystem": (
+        *("replace large", "move over", "copy folder", "delete folder"),
+        *("move folder over", "copy folder over"),
+    ),
+    "osfstorage": ("create", "move over", "move folder over"),
 }
 """What is tried if there is little time."""
-ALL = [
-    (mount, name)
-    for mount, changes in MOUNTS.items()
-    for name in (changes if LONG else SMALL[mount])
-]
+ALL = [(mount, name) for mount in MOUNTS for name in (CHANGES if LONG else SMALL[mount])]
 STEPS = {
     ("filesystem", "replace large"): {"open", "write", "fsync", "setxattr", "rename", "unlink"},
     ("filesystem", "move over"): {"rename"},
     ("filesystem", "copy folder"): {"mkdir", "open", "renameat2", "unlink"},
     ("filesystem", "delete folder"): {"unlink", "rmdir"},
+    ("filesystem", "move folder over"): {"write", "renameat2", "rename", "unlink", "rmdir"},
+    ("filesystem", "copy folder over"): {"mkdir", "open", "renameat2", "unlink", "rmdir"},
     ("osfstorage", "create"): {"open", "renameat2", "sql BEGIN", "sql INSERT", "sql COMMIT"},
     ("osfstorage", "move over"): {"sql UPDATE", "sql COMMIT"},
+    ("osfstorage", "move folder over"): {"sql UPDATE", "sql COMMIT"},
 }
 """Steps that changes take on Linux, if steps are noticed at all."""
 
@@ -63,7 +62,7 @@ def forked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forked]:
 @pytest.mark.parametrize(("mount", "name"), ALL)
 def test_a_change_is_done_or_not_done(forked, mount, name):
     """What dies with the server leaves no temporary file behind, once it is there again."""
-    change = MOUNTS[mount][name]
+    change = CHANGES[name]
     steps, after = all_steps(forked, mount, name, change)
     if sys.platform == "linux":
         assert STEPS.get((mount, name), set()) <= set(steps)

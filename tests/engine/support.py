@@ -42,7 +42,8 @@ class Masked(FlakyProvider):
 
 def plain(**changes):
     """A storage in memory without anything that is done on the storage's side."""
-    declared = {"copy_from": False, "move_from": False, "versions": False, **changes}
+    declared = {"copy_from": False, "move_from": False, "versions": False}
+    declared |= {"replaces_folders": False, **changes}
     return Masked(MemoryProvider(), **declared)
 
 
@@ -72,6 +73,8 @@ class FoldingMemory(MemoryProvider):
     async def move_from(self, source, at, to, *, mode=WriteMode.CREATE):
         if isinstance(source.unwrapped, FoldingMemory):
             at = source.unwrapped._real(at)
+        if mode is WriteMode.REPLACE:
+            to = self._real(to)
         return await super().move_from(source, at, to, mode=mode)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.engine.support import (
     plain,
     snapshot,
 )
-from waterbutler.core import Conflict
+from waterbutler.core import Conflict, WriteMode
 from waterbutler.core.errors import Forbidden, ProviderUnavailable
 from waterbutler.engine import cleanup
 from waterbutler.engine.transfer import copy, move
@@ -41,8 +42,24 @@ def swapping():
     return plain(move_from=True)
 
 
+def stepping():
+    return Masked(MemoryProvider(), replaces_folders=False)
+
+
+def exchanging():
+    return plain(move_from=True, replaces_folders=True)
+
+
+def at_once():
+    return Masked(MemoryProvider(), atomic_copy=True)
+
+
 def flat():
     return Masked(FLAT())
+
+
+SIDE_BY_SIDE = (memory, copying, at_once)
+"""Those that copy from the source without streaming."""
 
 
 class Case:
@@ -54,7 +71,7 @@ class Case:
         self.tree = TREE if self.at.is_folder else FILE
 
     async def storages(self):
-        source = await fill(memory() if self.make in (memory, copying) else plain(), self.tree)
+        source = await fill(memory() if self.make in SIDE_BY_SIDE else plain(), self.tree)
         dest = await fill(self.make(), self.there)
         for storage in (source, dest):
             storage.calls.clear()
@@ -78,7 +95,10 @@ class Case:
 CASES = [
     Case(*case)
     for case in itertools.product(
-        (copy, move), (memory, copying, swapping, plain, flat), ("/t/", "/f"), ({}, None)
+        (copy, move),
+        (memory, copying, swapping, exchanging, at_once, plain, flat),
+        ("/t/", "/f"),
+        ({}, None),
     )
 ]
 for case in CASES:
@@ -199,11 +219,11 @@ async def test_it_is_cancelled(case):
         if task.cancelled():
             await judge(case, source, dest, end, asyncio.CancelledError(), clean=True)
     await task
-    assert turns > 1 or case.make in (memory, copying)
+    assert turns > 1 or case.make in SIDE_BY_SIDE
 
 
 @pytest.mark.parametrize("lost", [1, 2])
-@pytest.mark.parametrize("make", [memory, swapping])
+@pytest.mark.parametrize("make", [stepping, swapping])
 @pytest.mark.parametrize("transfer", [copy, move])
 async def test_a_lost_exchange(transfer, make, lost):
     """Both trees are there, whole, and the error says where if not in their places."""
@@ -225,7 +245,41 @@ def prefixed(tree):
     return {f"/t{name}": data for name, data in tree.items()}
 
 
-@pytest.mark.parametrize("make", [memory, swapping])
+@pytest.mark.parametrize("make", [memory, exchanging, at_once])
+@pytest.mark.parametrize("transfer", [copy, move])
+async def test_a_lost_step(transfer, make):
+    """Where there is one step for it, the new folder is there and nothing is left of the old."""
+    case = Case(transfer, make, "/t/", OLD)
+    calls, _, after = await case.done()
+    operation = "copy_from" if transfer is copy and make is at_once else "move_from"
+    source, dest = await case.storages()
+    last = calls["dest"][operation]
+    dest.fail(operation, ProviderUnavailable("lost"), at=last, after=0)
+    with pytest.raises(ProviderUnavailable):
+        await case.run(source, dest)
+    assert await snapshot(dest.inner) == after == TREE
+
+
+@pytest.mark.parametrize("make", [memory, exchanging, at_once])
+@pytest.mark.parametrize("transfer", [copy, move])
+async def test_a_folder_that_is_replaced_is_moved_nowhere(transfer, make):
+    """Where there is one step for it, so its name always leads to something."""
+    case = Case(transfer, make, "/t/", OLD)
+    source, dest = await case.storages()
+    moved = []
+
+    class Noting(type(dest)):
+        async def move_from(self, source, at, to, **options):
+            moved.append((source, at))
+            return await super().move_from(source, at, to, **options)
+
+    dest.__class__ = Noting
+    await case.run(source, dest)
+    assert (dest, path("/t/")) not in moved
+    assert await snapshot(dest.inner) == TREE
+
+
+@pytest.mark.parametrize("make", [stepping, swapping])
 async def test_an_exchange_that_cannot_be_undone(make):
     """Where the old folder is now is said."""
     case = Case(copy, make, "/t/", OLD)
@@ -317,6 +371,33 @@ async def test_a_storage_that_moves_files_only(make):
         source = await fill(plain() if make is swapping else MemoryProvider(), TREE)
         await transfer(source, path("/t/"), dest, path("/t/"), conflict=Conflict.REPLACE)
         assert await snapshot(inner) == TREE
+
+
+@pytest.mark.parametrize("name", ["/t/", "/f"])
+@pytest.mark.parametrize("transfer", [copy, move])
+async def test_a_storage_that_cannot_do_it_at_once_here(transfer, name):
+    """What is declared may be refused for some folders; then it is done in steps."""
+
+    class Refusing(MemoryProvider):
+        capabilities = replace(MemoryProvider.capabilities, atomic_copy=True)
+
+        async def move_from(self, source, at, to, *, mode=WriteMode.CREATE):
+            if mode is WriteMode.REPLACE:
+                raise self._unsupported("this move")
+            return await super().move_from(source, at, to)
+
+        async def copy_from(self, source, at, to, *, mode=WriteMode.CREATE):
+            if mode is WriteMode.REPLACE:
+                raise self._unsupported("this copy")
+            return await super().copy_from(source, at, to)
+
+    tree, old = (TREE, OLD) if name == "/t/" else (FILE, OLD_FILE)
+    provider = await fill(Refusing(), {f"/from{key}": data for key, data in tree.items()})
+    await fill(provider, old)
+    await transfer(provider, path(f"/from{name}"), provider, path(name), conflict=Conflict.REPLACE)
+    found = await snapshot(provider)
+    assert {key: data for key, data in found.items() if not key.startswith("/from/")} == tree
+    assert (f"/from{name}" in found) == (transfer is copy)
 
 
 async def test_a_storage_that_moves_no_file_over_another():

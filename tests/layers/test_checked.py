@@ -86,9 +86,9 @@ BAD_CALLS = {
     "over the root": (BadPath, lambda p: p.copy_from(p, FOLDER, Path())),
     "onto itself": (SamePlace, lambda p: p.copy_from(p, FILE, FILE)),
     "into itself": (SamePlace, lambda p: p.move_from(p, FOLDER, Path.parse("/f/g/"))),
-    "a folder in one step": (
-        Unsupported,
-        lambda p: p.copy_from(p, FOLDER, Path.parse("/g/"), mode=WriteMode.REPLACE),
+    "over the folder around it": (
+        SamePlace,
+        lambda p: p.move_from(p, Path.parse("/f/g/"), FOLDER, mode=WriteMode.REPLACE),
     ),
 }
 
@@ -100,6 +100,19 @@ async def test_arguments_that_make_no_sense(memory, error, call):
     with pytest.raises(error):
         await call(provider)
     assert not flaky.calls
+
+
+@pytest.mark.parametrize("operation", ["copy_from", "move_from"])
+async def test_folders_are_replaced_where_that_is_declared(memory, operation):
+    """Others do not hear of it."""
+    target = await memory.make_folder(Path.parse("/g/"))
+    provider, flaky = declaring(memory, replaces_folders=False)
+    with pytest.raises(Unsupported):
+        await getattr(provider, operation)(provider, FOLDER, target.path, mode=WriteMode.REPLACE)
+    assert not flaky.calls
+    provider, flaky = declaring(memory, replaces_folders=True)
+    await getattr(provider, operation)(provider, FOLDER, target.path, mode=WriteMode.REPLACE)
+    assert flaky.calls[operation] == 1
 
 
 @pytest.mark.parametrize("kept", [True, False])

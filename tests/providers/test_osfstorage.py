@@ -14,13 +14,16 @@ from tests.providers.osfstorage_support import at_host, folder, opened, registry
 from tests.providers.s3_support import opened as open_bucket
 from tests.servers import postgres
 from tests.servers.s3 import seaweedfs
-from waterbutler.core import Provider
+from waterbutler.core import Path as Place
+from waterbutler.core import Provider, WriteMode
+from waterbutler.core.errors import Forbidden, NotFound
 from waterbutler.host import reading
 from waterbutler.host.database import Database
 from waterbutler.host.tree import EmbeddedTrees
 from waterbutler.http import HttpClient
 from waterbutler.plugins import Registry
 from waterbutler.testing.conformance import ProviderContract
+from waterbutler.testing.conformance.base import tree
 from waterbutler.testing.memory import MemoryProvider
 from waterbutler_osfstorage import OsfStorageProvider
 
@@ -125,6 +128,34 @@ class Embedded(ProviderContract):
         resources: tuple[str, str],
     ) -> Provider:
         return self.opened(trees, storage, storages, resources[1])
+
+    async def test_a_folder_gives_way_with_its_id(self, provider: Provider) -> None:
+        """What is moved keeps its ids; those of the old folder lead nowhere."""
+        await self.seed(provider, {"/one/new": b"new", "/two/old": b"old"})
+        one, two = [(await provider.stat(Place.parse(name))).path for name in ("/one/", "/two/")]
+        entry = await provider.move_from(provider, one, two, mode=WriteMode.REPLACE)
+        assert entry.path.id == one.id
+        assert await provider.locate(provider.wire_path(one)) == two
+        with pytest.raises(NotFound):
+            await provider.locate(provider.wire_path(two))
+
+    @pytest.mark.parametrize("verb", ["copy_from", "move_from"])
+    async def test_what_is_checked_out_does_not_give_way(
+        self,
+        provider: Provider,
+        trees: EmbeddedTrees,
+        resources: tuple[str, str],
+        verb: str,
+    ) -> None:
+        """Nor does a folder around it."""
+        await self.seed(provider, {"/one/new": b"new", "/two/old": b"old"})
+        file = await provider.stat(Place.parse("/two/old"))
+        await trees.tree(resources[0]).check_out(str(file.path.id), user="alice")
+        before = await tree(provider)
+        one, two = Place.parse("/one/"), Place.parse("/two/")
+        with pytest.raises(Forbidden):
+            await getattr(provider, verb)(provider, one, two, mode=WriteMode.REPLACE)
+        assert await tree(provider) == before
 
     def opened(
         self, trees: EmbeddedTrees, storage: dict[str, Any], storages: Registry, resource: str

@@ -156,6 +156,36 @@ class MovesByCopying(MemoryProvider):
         return await self.copy_from(source, at, to, mode=mode)
 
 
+class ReplacesFoldersInSteps(MemoryProvider):
+    """Deletes the old folder before the new one is there."""
+
+    caught_by = ("test_replace_at_every_moment",)
+
+    async def move_from(self, source, at, to, *, mode=WriteMode.CREATE):
+        if to.is_folder and mode is WriteMode.REPLACE:
+            await self.delete(to)
+            await asyncio.sleep(0)
+        return await super().move_from(source, at, to, mode=mode)
+
+
+class MergesFolders(MemoryProvider):
+    """Keeps what was in the old folder."""
+
+    caught_by = ("test_replace_a_folder", "test_replace_a_folder_elsewhere")
+
+    async def copy_from(self, source, at, to, *, mode=WriteMode.CREATE):
+        old = {}
+        if to.is_folder and mode is WriteMode.REPLACE:
+            try:
+                old = dict(self._folder(to).children)
+            except NotFound:
+                old = {}
+        entry = await super().copy_from(source, at, to, mode=mode)
+        if old:
+            self._folder(to).children.update(old)
+        return entry
+
+
 class IgnoresVersions(MemoryProvider):
     """Gives today's content for any version."""
 
@@ -201,6 +231,13 @@ class DeclaresTooLittle(MemoryProvider):
     capabilities: Capabilities = declaring(
         make_folder=False, copy_from=False, move_from=False, versions=False, keeps_modified=False
     )
+
+
+class ReplacesUndeclared(MemoryProvider):
+    """Lets folders give way without saying so."""
+
+    caught_by = ("test_replace_undeclared",)
+    capabilities: Capabilities = declaring(replaces_folders=False)
 
 
 class WritesUndeclared(MemoryProvider):

@@ -68,6 +68,9 @@ class Capabilities:
     case_insensitive: bool = False
     atomic_copy: bool = False
     """A copy on the storage's side is whole, or is not made at all: nobody need compare it."""
+    replaces_folders: bool = False
+    """``copy_from`` and ``move_from``, as far as they are declared, take `WriteMode.REPLACE` for
+    folders, for some sources at least."""
     keeps_modified: bool = False
     """Files that are written can be given the time of their last change."""
     unknown_size: bool = True

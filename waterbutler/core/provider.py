@@ -22,7 +22,7 @@ class WriteMode(Enum):
     CREATE = "create"
     """Nothing: a taken name is refused with `AlreadyExists`."""
     REPLACE = "replace"
-    """Nothing or a file, which is replaced in one step."""
+    """Nothing, or something of the same kind, which is replaced in one step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,13 +204,19 @@ class Provider(ABC):
             source: The storage to copy from, perhaps this one.
             at: What to copy there.
             to: The new place here, of the same kind.
-            mode: ``REPLACE`` only for files.
+            mode: ``REPLACE`` for folders needs ``replaces_folders``. The folder that is there gives
+                way with everything in it: at every moment, also if this process dies, the name
+                leads to the whole old folder or to the whole new one. Of the old one nothing is
+                shown afterwards.
 
         Raises:
             Unsupported: It cannot be done for this source, before anything was changed: the caller
                 streams instead.
             NotFound: The source, or the folder to copy to, does not exist.
             AlreadyExists: With ``CREATE``: something has the name.
+            IsAFolder, NotAFolder: With ``REPLACE``: something of the other kind has the name, and
+                names cannot be shared.
+            SamePlace: The new place is the source or inside it, or is a folder around it.
         """
         raise self._unsupported("copy_from")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from waterbutler.core import Entry, Path, Provider
+from waterbutler.core import Entry, Path, Provider, WriteMode
 from waterbutler.core.errors import NotFound, Unsupported, WaterButlerError
 from waterbutler.engine.cleanup import discard, explain
 from waterbutler.engine.concurrency import unbroken
@@ -15,13 +15,23 @@ from waterbutler.engine.naming import claiming, hidden_sibling
 async def swap_in(dest: Provider, new: Path, target: Path) -> None:
     """Put the folder ``new`` in the place of the folder ``target`` and delete the old one.
 
-    A cancellation does not break off the exchange. If one of its steps fails it is undone.
+    In one step where the storage has one for it. Elsewhere the old folder is put aside before, so
+    that a process which dies in between leaves both under hidden names. A cancellation does not
+    break off the exchange. If one of its steps fails it is undone.
 
     Raises:
         Unsupported: The storage cannot move these folders; nothing was changed.
         WaterButlerError: A step failed. If the old folder is not in its place again, or could not
             be deleted, the message says where it is.
     """
+    if dest.capabilities.replaces_folders:
+        with contextlib.suppress(Unsupported):
+            await unbroken(dest.move_from(dest, new, target, mode=WriteMode.REPLACE))
+            return
+    await _swap_in_steps(dest, new, target)
+
+
+async def _swap_in_steps(dest: Provider, new: Path, target: Path) -> None:
     aside = hidden_sibling(target)
     done = False
 

@@ -155,10 +155,24 @@ class _Transfer:
         await self._delete_source(to)
         return entry
 
+    async def _replace_at_once(self, to: Path) -> Entry | None:
+        """Replace in one step of the storages that cannot be half done; ``None`` if they cannot."""
+        declared = self.dest.capabilities
+        if to.is_folder and (to.is_root or not declared.replaces_folders):
+            return None
+        if self.moving:
+            return await self._move_there(to, WriteMode.REPLACE)
+        if not declared.copy_from or not declared.atomic_copy:
+            return None
+        try:
+            return await self.dest.copy_from(self.source, self.at, to, mode=WriteMode.REPLACE)
+        except Unsupported:
+            return None
+
     async def _replace_file(self, to: Path) -> Entry:
-        moved = await self._move_there(to, WriteMode.REPLACE)
-        if moved is not None:
-            return moved
+        replaced = await self._replace_at_once(to)
+        if replaced is not None:
+            return replaced
         entry = await self._make_beside(to)
         if entry is None:
             copied = await copy_file(self.source, self.at, self.dest, to, mode=WriteMode.REPLACE)
@@ -188,6 +202,9 @@ class _Transfer:
             raise
 
     async def _replace_folder(self, to: Path) -> Entry:
+        replaced = await self._replace_at_once(to)
+        if replaced is not None:
+            return replaced
         tree = self._tree(to)
         if to.is_root or not self.dest.capabilities.move_from or not await self._swap(to):
             seen = await tree.overlay()

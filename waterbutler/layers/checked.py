@@ -210,10 +210,14 @@ class Checked(Layer):
     def _places(self, source: Provider, at: Path, to: Path, mode: WriteMode) -> None:
         if at.is_folder != to.is_folder or to.is_root:
             raise BadPath("A file becomes a file and a folder a folder.", path=str(to))
-        if mode is WriteMode.REPLACE and to.is_folder:
+        if mode is WriteMode.REPLACE and to.is_folder and not self.capabilities.replaces_folders:
             raise Unsupported("A folder is not replaced in one step.")
-        if source.info.root == self.info.root and (at == to or at.contains(to)):
+        if source.info.root != self.info.root:
+            return
+        if at == to or at.contains(to):
             raise SamePlace("The destination is the source or inside it.", path=str(to))
+        if mode is WriteMode.REPLACE and to.contains(at):
+            raise SamePlace("What would be replaced holds the source.", path=str(to))
 
     async def _cut(self, path: Path, range: ByteRange, version: str | None) -> Content:
         content = await self.inner.read(path, version=version)

@@ -98,6 +98,7 @@ class MemoryProvider(Provider):
         versions=True,
         exclusive_create=True,
         keeps_modified=True,
+        replaces_folders=True,
         parts=PartLimits(min_size=1, max_size=1 << 30, max_count=10_000),
         hashes=frozenset(HASHES),
     )
@@ -163,6 +164,7 @@ class MemoryProvider(Provider):
         node = self._place(path, mode)
         if node is None:
             node = self._folder(path.parent).children[path.name] = _File()
+        assert isinstance(node, _File)
         node.blobs.append(blob)
         return node.entry(path)
 
@@ -248,15 +250,15 @@ class MemoryProvider(Provider):
             raise Unsupported("Only storages in memory can be copied from.")
         if other is self and (at == to or at.contains(to)):
             raise SamePlace("The destination is the source or inside it.", path=str(to))
+        if other is self and mode is WriteMode.REPLACE and to.contains(at):
+            raise SamePlace("What would be replaced holds the source.", path=str(to))
         node = other._find(at)
-        if isinstance(node, _Folder) and mode is WriteMode.REPLACE:
-            raise Unsupported("A folder is not replaced in one step.")
         if at.is_root and not keep:
             raise Unsupported("A whole storage is not moved in one step.")
         taken = self._place(to, mode)
         if not keep:
             del other._folder(at.parent).children[at.name]
-        if taken is not None and isinstance(node, _File):
+        if isinstance(taken, _File) and isinstance(node, _File):
             taken.blobs.append(replace(node.blobs[-1], number=next(_numbers)))
         else:
             self._folder(to.parent).children[to.name] = _copy(node) if keep else node
@@ -290,8 +292,8 @@ class MemoryProvider(Provider):
         assert isinstance(node, _Folder)
         return node
 
-    def _place(self, path: Path, mode: WriteMode) -> _File | None:
-        """What is written over; raises if the place cannot be written to."""
+    def _place(self, path: Path, mode: WriteMode) -> _File | _Folder | None:
+        """What is replaced; raises if the place cannot be written to."""
         node: _File | _Folder | None = self._root
         if not path.is_root:
             try:
@@ -303,8 +305,10 @@ class MemoryProvider(Provider):
         kind = path.as_folder() if isinstance(node, _Folder) else path.as_file()
         if mode is WriteMode.CREATE:
             raise AlreadyExists("The name is taken.", entry=node.entry(kind), path=str(kind))
-        if isinstance(node, _Folder):
+        if isinstance(node, _Folder) and (path.is_root or not path.is_folder):
             raise IsAFolder("A folder has that name.", path=str(path))
+        if path.is_folder and isinstance(node, _File):
+            raise NotAFolder("A file has that name.", path=str(path))
         return node
 
 

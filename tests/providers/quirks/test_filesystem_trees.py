@@ -395,7 +395,7 @@ async def test_what_cannot_be_copied_or_moved(provider, tmp_path):
         for source, at, to, mode, error in (
             (provider, ROOT, folder.child("in", folder=True), WriteMode.CREATE, Unsupported),
             (provider, folder, ROOT, WriteMode.CREATE, AlreadyExists),
-            (provider, folder, Path.parse("/new/"), WriteMode.REPLACE, Unsupported),
+            (provider, folder, FILE.as_folder(), WriteMode.REPLACE, NotAFolder),
             (MemoryProvider(), FILE, FILE, WriteMode.CREATE, Unsupported),
             (provider, FILE, folder, WriteMode.CREATE, BadPath),
             (provider, FILE.as_folder(), Path.parse("/new/"), WriteMode.CREATE, NotAFolder),

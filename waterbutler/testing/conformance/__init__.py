@@ -21,6 +21,7 @@ from waterbutler.testing.conformance.folders import Folders, Listing
 from waterbutler.testing.conformance.naming import Naming
 from waterbutler.testing.conformance.parts import Parts
 from waterbutler.testing.conformance.reading import Facts, Ranges, Reading
+from waterbutler.testing.conformance.replacing import Replacing
 from waterbutler.testing.conformance.times import Times
 from waterbutler.testing.conformance.versions import Extras, Versions
 from waterbutler.testing.conformance.writing import Deleting, Writing
@@ -37,6 +38,7 @@ class ProviderContract(
     Listing,
     Folders,
     Copying,
+    Replacing,
     Versions,
     Extras,
     Parts,
