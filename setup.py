@@ -61,6 +61,7 @@ setup(
         "botocore>=1.35",
         "cryptography>=44",
         "furl>=2.1.4",
+        "isal>=1.7",
         "msgspec>=0.20",
         "prometheus-client>=0.21",
         "python-multipart>=0.0.34",

@@ -152,6 +152,11 @@ class Stop(threading.Event):
             raise Stopped
 
 
+def begin(call: Callable[[], T]) -> asyncio.Future[T]:
+    """Call something in a thread; whoever cancels the wait does not end the call."""
+    return _pool.submit(call).done
+
+
 async def run(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call something that only looks, in a thread.
 

@@ -7,7 +7,6 @@ import hashlib
 import os
 import time
 from datetime import datetime
-from functools import partial
 
 from waterbutler.core import ByteStream, Entry, Path, WriteMode
 from waterbutler.core.descriptors import write_all
@@ -21,7 +20,7 @@ from waterbutler_filesystem.names import stored_path
 from waterbutler_filesystem.root import Root
 from waterbutler_filesystem.shares import Shares
 from waterbutler_filesystem.temporary import Temporary, check_replaceable
-from waterbutler_filesystem.threads import Stop, finish
+from waterbutler_filesystem.threads import Stop, begin, finish
 
 BATCH = 1 << 20
 """How many bytes are written together, and hashed together."""
@@ -145,7 +144,7 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
         OSError, WaterButlerError: It cannot be written; then nothing is left.
     """
     stop = Stop()
-    lanes = Lanes(*upload.workers, run=partial(finish, stop))
+    lanes = Lanes(*upload.workers, run=begin)
     batch: list[bytes] = []
     held = 0
     _SHARES.join()

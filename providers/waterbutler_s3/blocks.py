@@ -11,9 +11,10 @@ import errno
 import hashlib
 import os
 import tempfile
-import zlib
 from collections.abc import AsyncIterator, Set
 from pathlib import Path
+
+from isal import isal_zlib
 
 from waterbutler.core import ByteStream
 from waterbutler.core.budget import Budget
@@ -102,7 +103,7 @@ class Block:
                     hasher.update(chunk)
         if self._wants_crc:
             for chunk in chunks:
-                self._crc = zlib.crc32(chunk, self._crc)
+                self._crc = isal_zlib.crc32(chunk, self._crc)
 
 
 class InMemory(Block):

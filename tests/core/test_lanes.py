@@ -122,18 +122,31 @@ async def test_stopping():
     """What runs ends; what waits is not begun with."""
     worker = Worker()
     worker.gate.clear()
-
-    async def run(call):
-        await asyncio.shield(asyncio.to_thread(call))
-
-    lanes = Lanes(worker, run=run)
+    lanes = Lanes(worker)
     for piece in (b"a", b"b"):
         await lanes.put(piece, 2)
         await until(lambda: worker.inside)
-    await lanes.stop()
+    stopping = asyncio.create_task(lanes.stop())
+    await asyncio.sleep(0.05)
+    assert not stopping.done()
     worker.gate.set()
-    await until(lambda: not worker.inside)
-    assert worker.pieces == [b"a"]
+    async with asyncio.timeout(20):
+        await stopping
+    assert (worker.pieces, worker.inside) == ([b"a"], 0)
+
+
+async def test_whoever_stops_waiting_leaves_no_task():
+    """A stream that is broken off knows nothing of its hashes."""
+    worker = Worker()
+    worker.gate.clear()
+    lanes = Lanes(worker)
+    waiting = asyncio.create_task(lanes.put(b"a", 0))
+    await until(lambda: worker.inside)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    worker.gate.set()
+    await until(lambda: not lanes.behind)
 
 
 async def test_nobody():

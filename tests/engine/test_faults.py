@@ -219,7 +219,8 @@ async def test_it_is_cancelled(case):
         if task.cancelled():
             await judge(case, source, dest, end, asyncio.CancelledError(), clean=True)
     await task
-    assert turns > 1 or case.make in SIDE_BY_SIDE
+    # One file may be copied before anybody else gets a turn.
+    assert turns > 1 or case.make in SIDE_BY_SIDE or not case.at.is_folder
 
 
 @pytest.mark.parametrize("lost", [1, 2])

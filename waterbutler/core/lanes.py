@@ -5,19 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from waterbutler.core.waiting import outwait, wake
 
 Work = Callable[[list[bytes]], None]
 """Takes the next pieces; called in threads, one call at a time."""
-Run = Callable[[Callable[[], None]], Awaitable[None]]
-"""Makes a blocking call in a thread."""
+Run = Callable[[Callable[[], None]], "asyncio.Future[None]"]
+"""Has a thread make a blocking call."""
 
 MOST = 1 << 20
 """How many bytes of pieces that wait are handed over together."""
 _CALLS = 8
 """How often a thread goes on by itself before others may have it."""
+
+
+def in_thread(call: Callable[[], None]) -> asyncio.Future[None]:
+    """Have one of the event loop's threads make a call."""
+    return asyncio.get_running_loop().run_in_executor(None, call)
 
 
 class Lanes:
@@ -28,9 +33,8 @@ class Lanes:
         run: Makes blocking calls in threads.
     """
 
-    def __init__(self, *workers: Work, run: Run = asyncio.to_thread) -> None:
-        self._lanes = [_Lane(work, self._progress) for work in workers]
-        self._run = run
+    def __init__(self, *workers: Work, run: Run = in_thread) -> None:
+        self._lanes = [_Lane(work, run, self._progress) for work in workers]
         self._put = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -48,14 +52,12 @@ class Lanes:
         """
         self._put += len(piece)
         for lane in self._lanes:
-            lane.put(piece, self._run)
+            lane.put(piece)
         await self._catch_up(room)
 
     async def join(self) -> None:
         """Wait until all is done; raises like `put`."""
         await self._catch_up(0)
-        for lane in self._lanes:
-            await lane.ended()
 
     async def stop(self) -> None:
         """Begin with nothing more, and wait for what runs."""
@@ -75,7 +77,7 @@ class Lanes:
                 await waiter
 
     def _progress(self) -> None:
-        """Called by threads, and by tasks that end."""
+        """Called by threads, and where calls end."""
         waiter, loop = self._waiter, self._loop
         if waiter is None or waiter.done() or loop is None:
             return
@@ -87,43 +89,51 @@ class Lanes:
 class _Lane:
     """What one worker has still to do.
 
+    It has no task of its own: nothing is left over when nobody waits any more but, for a moment, a
+    thread.
+
     Attributes:
         done: How many bytes it is done with.
     """
 
-    def __init__(self, work: Work, progress: Callable[[], None]) -> None:
+    def __init__(self, work: Work, run: Run, progress: Callable[[], None]) -> None:
         self._work = work
+        self._run = run
         self._progress = progress
         self._waiting: deque[bytes] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._call: asyncio.Future[None] | None = None
+        self._failure: BaseException | None = None
         self.done = 0
 
-    def put(self, piece: bytes, run: Run) -> None:
-        self._waiting.append(piece)
-        if self._task is None:
-            self._task = asyncio.create_task(self._go_on(run))
-            self._task.add_done_callback(lambda _: self._progress())
+    def put(self, piece: bytes) -> None:
+        if self._failure is None:
+            self._waiting.append(piece)
+            if self._call is None:
+                self._begin()
 
     def raise_failure(self) -> None:
-        if self._task is not None and self._task.done():
-            self._task.result()
-
-    async def ended(self) -> None:
-        """Wait for the task that had nothing more to do; it is still to hear of that."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        if self._failure is not None:
+            raise self._failure
 
     async def stop(self) -> None:
         self._waiting.clear()
-        if self._task is not None:
-            self._task.cancel()
-            await outwait(self._task)
+        while self._call is not None:
+            await outwait(self._call)
+            await asyncio.sleep(0)
 
-    async def _go_on(self, run: Run) -> None:
-        while self._waiting:
-            await run(self._drain)
-        # What is put from now on needs a new task. One that failed stays: its failure is seen.
-        self._task = None
+    def _begin(self) -> None:
+        self._call = self._run(self._drain)
+        self._call.add_done_callback(self._ended)
+
+    def _ended(self, call: asyncio.Future[None]) -> None:
+        self._call = None
+        if call.cancelled():
+            self._failure = asyncio.CancelledError()
+        else:
+            self._failure = call.exception()
+        if self._waiting and self._failure is None:
+            self._begin()
+        self._progress()
 
     def _drain(self) -> None:
         for _ in range(_CALLS):
