@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from waterbutler.core import ByteStream, Entry, PartLimits, Path, SentPart, WriteMode
-from waterbutler.core.errors import AlreadyExists, NotFound, PreconditionFailed, TooLarge
+from waterbutler.core.errors import (
+    AlreadyExists,
+    NotFound,
+    PreconditionFailed,
+    ProviderUnavailable,
+    TooLarge,
+)
 from waterbutler_s3.bucket import Bucket
 from waterbutler_s3.config import MIN_PART
 from waterbutler_s3.parts import MAX_PARTS, PartsUpload, finished
@@ -64,8 +70,9 @@ class Assembly:
         return await self._writer.described(self._key, written)
 
     async def abort(self) -> None:
-        """See `Provider.abort_parts`."""
-        await finished(self._upload.abort())
+        """See `Provider.abort_parts`; what fails is remembered by who asked."""
+        if not await finished(self._upload.abort()):
+            raise ProviderUnavailable("The storage does not abort an upload.")
 
     def _lost(self) -> NotFound:
         return NotFound("The storage has no such unfinished file.", path=str(self._path))
