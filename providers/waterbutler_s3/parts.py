@@ -146,6 +146,10 @@ class PartsUpload:
         )
         self._etags[number] = clean_etag(root.findtext("ETag") if root is not None else "") or ""
 
+    async def hand_over(self) -> None:
+        """Others know of it by now, and end it."""
+        await self._let_go()
+
     async def complete(self, *, exclusive: bool) -> str | None:
         """Make the object of the parts.
 

@@ -16,6 +16,7 @@ from waterbutler.core import (
     Capabilities,
     Content,
     Entry,
+    Noted,
     Path,
     Provider,
     SentPart,
@@ -279,9 +280,9 @@ class S3Provider(Provider):
         """See `Provider.move_from`: copies, and then deletes what was copied."""
         return await self._take(source, at, to, mode, keep=False)
 
-    async def begin_parts(self, path: Path, *, size: int) -> str:
+    async def begin_parts(self, path: Path, *, size: int, noted: Noted | None = None) -> str:
         """See `Provider.begin_parts`."""
-        return await self._assembly(path).begin(size)
+        return await self._assembly(path).begin(size, noted)
 
     async def put_part(
         self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str

@@ -25,6 +25,7 @@ from waterbutler.core import (
     Capabilities,
     Content,
     Entry,
+    Noted,
     Path,
     Provider,
     SentPart,
@@ -193,10 +194,10 @@ class FlakyProvider(Provider):
         link = await self.inner.sign(path, version=version, filename=filename, expires=expires)
         return _lost(failure, link)
 
-    async def begin_parts(self, path: Path, *, size: int) -> str:
+    async def begin_parts(self, path: Path, *, size: int, noted: Noted | None = None) -> str:
         """See `Provider.begin_parts`."""
         failure = self._begin("begin_parts")
-        return _lost(failure, await self.inner.begin_parts(path, size=size))
+        return _lost(failure, await self.inner.begin_parts(path, size=size, noted=noted))
 
     async def put_part(
         self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str
