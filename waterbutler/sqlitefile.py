@@ -47,6 +47,14 @@ class SqliteFile:
         self._lock = threading.Lock()
         self._patience = _BUSY_SECONDS
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there may be anything in it; asking makes no file."""
+        try:
+            return self._connection is not None or self._file.exists()
+        except OSError:
+            return True
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """One state of the file, while others may write.
