@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from waterbutler.core.disk import is_full
 from waterbutler.core.errors import ProviderUnavailable, QuotaExceeded, WaterButlerError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.sqlite")
@@ -177,7 +177,10 @@ def _busy() -> WaterButlerError:
 
 def _failure(error: sqlite3.Error | OSError) -> WaterButlerError:
     _log.warning("own database failed", reason=str(error))
-    full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-    if full or getattr(error, "errno", 0) == errno.ENOSPC:
+    if isinstance(error, OSError):
+        full = is_full(error)
+    else:
+        full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    if full:
         return QuotaExceeded("The server's own database has no room left.")
     return ProviderUnavailable("The server's own database cannot be used.", retry_after=5)
