@@ -181,7 +181,9 @@ def _host(
     # Imported only where it is used: its database library takes a third of an idle server's memory.
     from waterbutler.hosting import make_host  # noqa: PLC0415
 
-    return make_host(settings, accounts, resources, static, url=url)
+    host = make_host(settings, accounts, resources, static, url=url)
+    host.start()
+    return host
 
 
 def _counting(host: Host | None) -> Sequence[Sink]:

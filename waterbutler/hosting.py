@@ -84,7 +84,9 @@ def make_host(
     quotas, usual = _quotas(settings)
     known = Accounts(accounts, resources, rights, quotas=quotas, quota=usual)
     trees = EmbeddedTrees(Database(settings.database), names=known.author, limits=known.limit)
-    return Host(known, trees, _options(settings, url))
+    days = settings.host.keep_deleted_days
+    keep = days * 86400 if days else None
+    return Host(known, trees, _options(settings, url), keep_deleted=keep)
 
 
 def make_trees(settings: Settings) -> EmbeddedTrees:

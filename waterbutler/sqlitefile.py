@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sqlite3
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from waterbutler.core.disk import is_full
 from waterbutler.core.errors import ProviderUnavailable, QuotaExceeded, WaterButlerError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.sqlite")
@@ -46,6 +46,14 @@ class SqliteFile:
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
         self._patience = _BUSY_SECONDS
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there may be anything in it; asking makes no file."""
+        try:
+            return self._connection is not None or self._file.exists()
+        except OSError:
+            return True
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -169,7 +177,10 @@ def _busy() -> WaterButlerError:
 
 def _failure(error: sqlite3.Error | OSError) -> WaterButlerError:
     _log.warning("own database failed", reason=str(error))
-    full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
-    if full or getattr(error, "errno", 0) == errno.ENOSPC:
+    if isinstance(error, OSError):
+        full = is_full(error)
+    else:
+        full = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    if full:
         return QuotaExceeded("The server's own database has no room left.")
     return ProviderUnavailable("The server's own database cannot be used.", retry_after=5)

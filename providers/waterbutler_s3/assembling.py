@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from waterbutler.core import ByteStream, Entry, PartLimits, Path, SentPart, WriteMode
-from waterbutler.core.errors import AlreadyExists, NotFound, PreconditionFailed, TooLarge
+from waterbutler.core import ByteStream, Entry, Noted, PartLimits, Path, SentPart, WriteMode
+from waterbutler.core.errors import (
+    AlreadyExists,
+    NotFound,
+    PreconditionFailed,
+    ProviderUnavailable,
+    TooLarge,
+)
 from waterbutler_s3.bucket import Bucket
 from waterbutler_s3.config import MIN_PART
 from waterbutler_s3.parts import MAX_PARTS, PartsUpload, finished
@@ -33,12 +39,24 @@ class Assembly:
         self._key = key
         self._upload = PartsUpload(bucket, key, str(path), upload)
 
-    async def begin(self, size: int) -> str:
+    async def begin(self, size: int, noted: Noted | None) -> str:
         """See `Provider.begin_parts`."""
         if size > MAX_SIZE:
             raise TooLarge(f"The storage takes files of at most {MAX_SIZE} bytes.")
-        await self._upload.begin(self._writer.headers)
-        return self._upload.id
+        upload, unfinished = self._upload, self._writer.unfinished
+        try:
+            await finished(upload.begin(self._writer.headers, unfinished))
+            if noted is not None:
+                await noted(upload.id)
+        except GeneratorExit:
+            # The event loop is gone and nothing can be awaited.
+            raise
+        except BaseException:
+            if upload.is_open:
+                await finished(upload.abort())
+            raise
+        await finished(upload.hand_over())
+        return upload.id
 
     async def put(self, number: int, body: ByteStream, sha256: str) -> SentPart:
         """See `Provider.put_part`."""
@@ -64,8 +82,9 @@ class Assembly:
         return await self._writer.described(self._key, written)
 
     async def abort(self) -> None:
-        """See `Provider.abort_parts`."""
-        await finished(self._upload.abort())
+        """See `Provider.abort_parts`; what fails is remembered by who asked."""
+        if not await finished(self._upload.abort()):
+            raise ProviderUnavailable("The storage does not abort an upload.")
 
     def _lost(self) -> NotFound:
         return NotFound("The storage has no such unfinished file.", path=str(self._path))

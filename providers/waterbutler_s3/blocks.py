@@ -7,7 +7,6 @@ system removes with the process.
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
 import tempfile
@@ -19,7 +18,7 @@ from isal import isal_zlib
 from waterbutler.core import ByteStream
 from waterbutler.core.budget import Budget
 from waterbutler.core.descriptors import write_all
-from waterbutler.core.errors import ProviderUnavailable, QuotaExceeded
+from waterbutler.core.disk import explained
 
 SMALL = 1 << 16
 """Blocks up to this size need no budget, and larger ones are written to a file in such pieces."""
@@ -166,14 +165,10 @@ class InFile(Block):
         if self._held < SMALL:
             return
         chunks, self._chunks, self._held = self._chunks, [], 0
-        try:
+        with explained("the upload"):
             if self._file is None:
                 self._file = await asyncio.to_thread(_File, self._folder)
             await asyncio.to_thread(self._write, self._file, chunks)
-        except OSError as error:
-            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            kind = QuotaExceeded if full else ProviderUnavailable
-            raise kind("This server has no room for the upload now.") from error
 
     def stream(self) -> ByteStream:
         """See `Block.stream`."""

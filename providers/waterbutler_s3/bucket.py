@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import random
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -25,8 +24,6 @@ T = TypeVar("T")
 
 DOCUMENT = 16 << 20
 """The largest document that is read, in bytes; a page of a listing has less than 4 MiB."""
-_UNFINISHED = 1000
-"""How many uploads are remembered that could not be aborted."""
 _NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -64,9 +61,6 @@ class Bucket:
         label: The storage in words, for errors.
         dialect: What the server can do.
         patience: How long temporary failures are put up with.
-
-    Attributes:
-        unfinished: Keys and ids of uploads in parts that could not be aborted, to be tried again.
     """
 
     def __init__(
@@ -84,7 +78,6 @@ class Bucket:
         self.place = place
         self.label = label
         self.region = region
-        self.unfinished: deque[tuple[str, str]] = deque(maxlen=_UNFINISHED)
         self._http = http
         self._patience = patience or Patience()
 

@@ -66,6 +66,7 @@ class PartsUpload:
         self._id = id
         self._etags: dict[int, str] = {}
         self._md5s: dict[int, bytes] = {}
+        self._unfinished: Unfinished | None = None
         self._note: Note | None = None
 
     async def begin(self, headers: Mapping[str, str], unfinished: Unfinished | None = None) -> None:
@@ -77,6 +78,7 @@ class PartsUpload:
             headers: Those of the object in the end.
             unfinished: Where to note that it lasts no longer than this process.
         """
+        self._unfinished = unfinished
         if unfinished is not None:
             self._note = await unfinished.begin(self._key)
         try:
@@ -94,7 +96,8 @@ class PartsUpload:
             raise ProviderFault(f"{self._bucket.label} does not take files in parts.")
         if self._note is not None:
             await asyncio.to_thread(self._note.name, self._id)
-        await self._abort_others()
+        if unfinished is not None:
+            await unfinished.catch_up()
 
     @property
     def id(self) -> str:
@@ -143,6 +146,10 @@ class PartsUpload:
         )
         self._etags[number] = clean_etag(root.findtext("ETag") if root is not None else "") or ""
 
+    async def hand_over(self) -> None:
+        """Others know of it by now, and end it."""
+        await self._let_go()
+
     async def complete(self, *, exclusive: bool) -> str | None:
         """Make the object of the parts.
 
@@ -174,20 +181,22 @@ class PartsUpload:
     async def abort(self) -> bool:
         """Throw away what was sent, also parts that arrive meanwhile; whether that worked.
 
-        Where the server does not do it now, the next upload in parts tries again.
+        Where the server does not do it now and the upload is noted, the next one tries again.
         """
         gone = await self._is_aborted()
-        if not gone:
-            self._bucket.unfinished.append((self._key, self._id))
         self._id = ""
         await self._let_go(over=gone)
         return gone
 
     async def _let_go(self, *, over: bool = True) -> None:
         """The upload is over, or left to a sweep."""
-        if self._note is not None:
-            note, self._note = self._note, None
-            await asyncio.to_thread(note.end if over else note.leave)
+        note, self._note = self._note, None
+        if note is None or self._unfinished is None:
+            return
+        if over:
+            await asyncio.to_thread(note.end)
+        else:
+            await self._unfinished.leave(note)
 
     async def _is_aborted(self) -> bool:
         query = [("uploadId", self._id)]
@@ -202,22 +211,6 @@ class PartsUpload:
             if root is None or root.find("Part") is None:
                 return True
         return False
-
-    async def _abort_others(self) -> None:
-        unfinished = self._bucket.unfinished
-        for _ in range(len(unfinished)):
-            if not unfinished:
-                return
-            key, id = unfinished.popleft()
-            try:
-                await self._bucket.call("DELETE", key, [("uploadId", id)])
-            except NotFound:
-                continue
-            except BaseException as error:
-                unfinished.append((key, id))
-                if not isinstance(error, WaterButlerError):
-                    raise
-                return
 
     async def _put(
         self, number: int, payload: Payload, headers: Mapping[str, str]

@@ -16,6 +16,7 @@ from waterbutler.core import (
     Capabilities,
     Content,
     Entry,
+    Noted,
     Path,
     Provider,
     SentPart,
@@ -30,22 +31,22 @@ from waterbutler.core.errors import (
     IsAFolder,
     NotFound,
     RangeNotSatisfiable,
-    SamePlace,
     Unsupported,
 )
 from waterbutler.http import HttpClient, Reply
 from waterbutler.plugins import Context, Mount
 from waterbutler_s3.assembling import PARTS, Assembly
-from waterbutler_s3.bucket import Bucket, Patience, Refused
+from waterbutler_s3.bucket import Bucket, Patience
 from waterbutler_s3.config import S3Credentials, S3Settings, understand
 from waterbutler_s3.entries import from_headers
 from waterbutler_s3.listing import PAGE, child, has_any, pages, versions
 from waterbutler_s3.options import WriteOptions
-from waterbutler_s3.parts import abort_begun, finished
-from waterbutler_s3.reading import part_of
+from waterbutler_s3.parts import abort_begun
+from waterbutler_s3.reading import ask, part_of
 from waterbutler_s3.removal import delete_below, delete_key
 from waterbutler_s3.signing import Keys, Query, Signer
-from waterbutler_s3.transfer import Copier, Original, refuse_strangers
+from waterbutler_s3.taking import Side, take
+from waterbutler_s3.transfer import Copier
 from waterbutler_s3.unfinished import Unfinished
 from waterbutler_s3.writing import MAX_SIZE, Writer
 
@@ -279,9 +280,9 @@ class S3Provider(Provider):
         """See `Provider.move_from`: copies, and then deletes what was copied."""
         return await self._take(source, at, to, mode, keep=False)
 
-    async def begin_parts(self, path: Path, *, size: int) -> str:
+    async def begin_parts(self, path: Path, *, size: int, noted: Noted | None = None) -> str:
         """See `Provider.begin_parts`."""
-        return await self._assembly(path).begin(size)
+        return await self._assembly(path).begin(size, noted)
 
     async def put_part(
         self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str
@@ -335,66 +336,17 @@ class S3Provider(Provider):
     async def _get(
         self, method: str, path: Path, version: str | None, range: ByteRange | None = None
     ) -> Reply:
-        """Ask for a file."""
-        query, key = self._version_query(path, version), self._key(path)
-        headers = {"Range": range.header()} if range is not None else {}
-        try:
-            reply = await self._bucket.open(method, key, query, headers=headers, path=str(path))
-        except Refused as refused:
-            failure = refused.failure
-            if failure.status == 416:
-                total = failure.size
-                if total is None:
-                    total = (await self.stat(path, version=version)).size or 0
-                raise RangeNotSatisfiable("The range lies outside.", total=total) from None
-            # 405 is a deletion that was asked for as a version; a wrong one may be no id at all.
-            is_odd = failure.status == 400 and failure.code in {"", "InvalidArgument"}
-            if query and (failure.status in {404, 405} or is_odd):
-                raise NotFound("There is no such version.", path=str(path)) from None
-            raise refused.error from None
-        shown = reply.headers.get("x-amz-version-id", "null")
-        if query and shown != query[0][1]:
-            # A bucket that keeps no versions may ignore that one is asked for.
-            await reply.aclose()
-            raise NotFound("There is no such version.", path=str(path))
-        return reply
+        query = self._version_query(path, version)
+        return await ask(self._bucket, method, self._key(path), path, query, range)
+
+    def _side(self, path: Path) -> Side:
+        return Side(self._bucket, path, self._key(path))
 
     async def _take(
         self, source: Provider, at: Path, to: Path, mode: WriteMode, *, keep: bool
     ) -> Entry:
-        other = self._reachable(source)
-        if at.is_folder != to.is_folder:
-            raise BadPath("A file does not become a folder, nor a folder a file.", path=str(to))
-        here, there = other._key(at), self._key(to)  # noqa: SLF001 - the same class
-        is_same_bucket = other._bucket.place == self._bucket.place  # noqa: SLF001
-        if is_same_bucket and (here == there or (at.is_folder and there.startswith(here))):
-            raise SamePlace("The destination is the source or inside it.", path=str(to))
-        if at.is_folder:
-            return await self._take_folder(other, at, to, mode, keep=keep)
-        original = Original(other._bucket, here)  # noqa: SLF001
-        taken, copy = await self._copier.copy_file(original, at, to, there, mode)
-        if not keep:
-            await finished(original.delete_unchanged(at, taken))
-        return copy
-
-    async def _take_folder(
-        self, other: S3Provider, at: Path, to: Path, mode: WriteMode, *, keep: bool
-    ) -> Entry:
-        if mode is WriteMode.REPLACE:
-            raise Unsupported("A folder is not replaced in one step.", path=str(to))
-        if at.is_root and not keep:
-            raise Unsupported("A whole storage is not moved in one step.", path=str(at))
-        bucket, here, there = other._bucket, other._key(at), self._key(to)
-        if to.is_root or await has_any(self._bucket, there, path=str(to)):
-            raise AlreadyExists("There is such a folder.", entry=Entry(path=to), path=str(to))
-        copied = await self._copier.copy_folder(bucket, here, at, there, to)
-        if not keep:
-            await finished(self._copier.delete_copied(bucket, here, copied))
-        return Entry(path=to)
-
-    def _reachable(self, source: Provider) -> S3Provider:
         other = source.unwrapped
         if not isinstance(other, S3Provider):
             raise Unsupported("Only buckets can be copied from.")
-        refuse_strangers(self._bucket, other._bucket)  # noqa: SLF001 - the same class
-        return other
+        there = other._side(at)  # noqa: SLF001 - the same class
+        return await take(self._copier, there, self._side(to), mode, keep=keep)

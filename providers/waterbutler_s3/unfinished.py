@@ -5,6 +5,8 @@ pays for them. So before an upload begins, a note of it is put into the data fol
 long as the process lives, and goes with the upload: the system lets go of the lock with the
 process, however that ends. A note that nobody holds is of an upload that nobody will end: whoever
 opens the storage next aborts it. No other upload is touched, whatever else the bucket is used for.
+An upload that its own process cannot abort is let go of in the same way, and the next one that
+begins tries again.
 
 A process may die when the server has begun an upload and has not said yet what it calls it. Then
 all that is known is the key and the time, and what fits both is aborted after `UNNAMED_AGE`.
@@ -18,9 +20,11 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import random
 import re
 import secrets
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +39,8 @@ UNNAMED_AGE = 86400.0
 upload where the system has no locks."""
 MOMENT = 60.0
 """Seconds in which an upload begins, and by which the clocks of two machines may differ."""
+_REMEMBERED = 1000
+"""How many uploads are remembered that could be neither written down nor aborted."""
 _NAME = re.compile("[0-9a-f]{32}")
 
 
@@ -63,21 +69,31 @@ Abort = Callable[[Begun], Awaitable[None]]
 
 @dataclass(slots=True)
 class Note:
-    """A note that this process holds; its methods block, and fail silently."""
+    """A note that this process holds; its methods block, and fail silently.
+
+    Where it could not be written there is no file, and it is as good as this process lives.
+    """
 
     file: Path
     begun: Begun
     fd: int
 
+    @property
+    def is_written(self) -> bool:
+        """Whether another process can find it."""
+        return self.fd >= 0
+
     def name(self, id: str) -> None:
         """Write down what the server calls the upload."""
         self.begun = msgspec.structs.replace(self.begun, id=id)
+        if not self.is_written:
+            return
         with contextlib.suppress(OSError):
             os.pwrite(self.fd, _encode(self.begun), 0)
 
     def end(self) -> None:
         """The upload is over; may be called again."""
-        if self.fd >= 0:
+        if self.is_written:
             with contextlib.suppress(OSError):
                 self.file.unlink()
         self.leave()
@@ -90,10 +106,11 @@ class Note:
 
 
 class Unfinished:
-    """The notes of one storage.
+    """The uploads of one storage that are under way, and those that could not be aborted.
 
     Args:
-        folder: Where they are; made at first use, with mode 0700. Without it there are none.
+        folder: Where the notes are; made at first use, with mode 0700. Without it, this process
+            remembers what it could not abort, as long as it lives.
         storage: Which storage.
         abort: Aborts one of its uploads.
     """
@@ -102,35 +119,69 @@ class Unfinished:
         self._folder = folder
         self._storage = storage
         self._abort = abort
-        self._swept = False
+        self._due = True
+        self._unwritten: deque[Begun] = deque(maxlen=_REMEMBERED)
 
-    async def begin(self, key: str) -> Note | None:
-        """Note an upload that is about to begin. The first time, what died is aborted."""
-        if self._folder is None:
-            return None
-        if not self._swept:
-            await self.sweep()
-        return await asyncio.to_thread(self._begin, self._folder, key)
+    async def begin(self, key: str) -> Note:
+        """Note an upload that is about to begin."""
+        note = None
+        if self._folder is not None:
+            note = await asyncio.to_thread(self._begin, self._folder, key)
+        return note or _note_in_memory(Begun(self._storage, key, time.time()))
+
+    async def leave(self, note: Note) -> None:
+        """An upload is not over, and nobody goes on with it: it is aborted another time."""
+        self._remember(note)
+        await asyncio.to_thread(note.leave)
+
+    async def catch_up(self) -> None:
+        """Abort what died, the first time, and then what could not be aborted since.
+
+        The storage works, as far as one knows: where it does not abort, it is not asked long.
+        """
+        if self._due:
+            await self._sweep(give_up=True)
 
     async def sweep(self) -> int:
         """Abort the uploads of processes that are gone; returns how many there were."""
-        self._swept = True
-        if self._folder is None:
-            return 0
-        count = 0
-        for note in await asyncio.to_thread(lambda: list(self._dead())):
-            try:
-                await self._abort(note.begun)
-            except WaterButlerError:
-                # It stays written down, for a sweep that has more luck.
-                await asyncio.to_thread(note.leave)
-            except BaseException:
+        return await self._sweep(give_up=False)
+
+    async def _sweep(self, *, give_up: bool) -> int:
+        self._due = False
+        count, left = 0, await self._taken()
+        try:
+            while left:
+                try:
+                    await self._abort(left[-1].begun)
+                except WaterButlerError:
+                    # It stays noted, for a sweep that has more luck.
+                    await self.leave(left.pop())
+                    if give_up:
+                        break
+                else:
+                    count += 1
+                    await asyncio.to_thread(left.pop().end)
+        finally:
+            for note in left:
+                self._remember(note)
                 note.leave()
-                raise
-            else:
-                count += 1
-                await asyncio.to_thread(note.end)
         return count
+
+    def _remember(self, note: Note) -> None:
+        """Look again for what could not be aborted; what is in no file is remembered here."""
+        if note.begun.id:
+            self._due = True
+            if not note.is_written:
+                self._unwritten.append(note.begun)
+
+    async def _taken(self) -> list[Note]:
+        """What nobody goes on with; in any order, so that what never works is not always first."""
+        notes = [_note_in_memory(begun) for begun in self._unwritten]
+        self._unwritten.clear()
+        if self._folder is not None:
+            notes += await asyncio.to_thread(lambda: list(self._dead()))
+        random.shuffle(notes)
+        return notes
 
     def _begin(self, folder: Path, key: str) -> Note | None:
         begun = Begun(self._storage, key, time.time())
@@ -160,6 +211,10 @@ class Unfinished:
                 note = _taken(self._folder / name, self._storage)
                 if note is not None:
                     yield note
+
+
+def _note_in_memory(begun: Begun) -> Note:
+    return Note(Path(), begun, -1)
 
 
 def _taken(file: Path, storage: str) -> Note | None:

@@ -22,6 +22,7 @@ from waterbutler_s3.entries import SHA256, clean_etag, from_headers, hashes_of, 
 from waterbutler_s3.listing import has_any
 from waterbutler_s3.options import WriteOptions
 from waterbutler_s3.parts import MAX_PARTS, PartsUpload, finished
+from waterbutler_s3.unfinished import Unfinished
 
 MAX_SIZE = 5 << 40
 """The largest object, in bytes."""
@@ -44,6 +45,11 @@ class Writer:
     def headers(self) -> Mapping[str, str]:
         """Headers that all new objects get."""
         return self._options.headers
+
+    @property
+    def unfinished(self) -> Unfinished | None:
+        """Knows the uploads in parts that are under way."""
+        return self._options.unfinished
 
     async def store(
         self, path: Path, key: str, body: ByteStream, mode: WriteMode, content_type: str | None

@@ -1,7 +1,10 @@
 """Sealed claims: byte for byte as the hosts in the field write them."""
 
 import base64
+import subprocess
+import sys
 import warnings
+from dataclasses import replace
 
 import jwt
 import pytest
@@ -9,6 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from waterbutler.auth import envelope
 from waterbutler.auth.envelope import (
+    ALGORITHMS,
     MAX_LIFETIME,
     BadEnvelope,
     EnvelopeKeys,
@@ -214,3 +218,20 @@ def test_the_algorithm_is_one_that_is_safe():
     """No unsigned tokens by configuration."""
     with pytest.raises(ValueError, match="none"):
         EnvelopeKeys.derive(jwe_secret="a", jwe_salt="b", jwt_secret="c", algorithm="none")
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_each_algorithm_opens_what_it_sealed(algorithm):
+    keys = replace(KEYS, algorithm=algorithm)
+    token = seal(DATA, keys, now=NOW)
+    assert open_sealed(token, keys, now=NOW) == {**DATA, "exp": END}
+    others = [replace(KEYS, algorithm=other) for other in ALGORITHMS if other != algorithm]
+    for other in others:
+        with pytest.raises(BadEnvelope):
+            open_sealed(token, other, now=NOW)
+
+
+def test_what_signs_is_loaded_by_who_needs_it():
+    """Knowing the algorithms takes no library."""
+    code = "import sys; from waterbutler.auth import envelope; assert 'jwt' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

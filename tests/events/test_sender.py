@@ -1,7 +1,6 @@
 """Messages are sent on their schedule, from disk, until they are heard."""
 
 import asyncio
-import sqlite3
 import time
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ import pytest
 from tests.fakes.osf_host import HMAC_SECRET, running_host
 from waterbutler.callbacks import CallbackSink, Schedule, Spool, document_of
 from waterbutler.core import ANONYMOUS, User
+from waterbutler.core.errors import ProviderUnavailable
 from waterbutler.events import Event, Item, Origin
 from waterbutler.http import HttpClient
 
@@ -234,7 +234,7 @@ async def test_what_was_heard_and_could_not_be_noted_is_sent_again(
 
     def fail_once(spool, id):
         if failures:
-            raise sqlite3.OperationalError(failures.pop())
+            raise ProviderUnavailable(failures.pop())
         done(spool, id)
 
     monkeypatch.setattr(Spool, "done", fail_once)
@@ -244,6 +244,21 @@ async def test_what_was_heard_and_could_not_be_noted_is_sent_again(
     await heard(host, 2)
     sink.emit(happened(url))
     await heard(host, 3)
+
+
+def test_a_queue_that_cannot_be_used_says_so(tmp_path, url):
+    """In our words; asking what is due makes no file."""
+    spool = Spool(tmp_path / "folder" / "spool.db")
+    assert spool.next_due() is None
+    assert not (tmp_path / "folder").exists()
+    (tmp_path / "folder").write_text("no folder")
+    assert spool.next_due() is None
+    with pytest.raises(ProviderUnavailable):
+        spool.add(url, {}, due=0)
+    (tmp_path / "folder").unlink()
+    assert spool.add(url, {}, due=0)
+    assert (tmp_path / "folder").stat().st_mode & 0o077 == 0
+    spool.close()
 
 
 def test_only_its_owner_may_read_the_queue(tmp_path, url):

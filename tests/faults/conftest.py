@@ -1,16 +1,16 @@
 """A world for each test, in which nothing is left behind."""
 
 import gc
-import os
 from contextlib import asynccontextmanager
 
 import pytest
 
 from tests.faults.world import LONG, World, hurry, nothing_leaks
+from tests.long import TIMES
 from tests.server.conftest import complaints, expected, log  # noqa: F401
 from tests.servers.s3 import seaweedfs
 
-LONG_FORM = bool(os.environ.get("WATERBUTLER_LONG"))
+LONG_FORM = bool(TIMES)
 """Whether there is time for all there is."""
 
 

@@ -147,7 +147,7 @@ async def test_a_fault(world, target, fault):
         assert not done
 
 
-@pytest.mark.skipif(not LONG_FORM, reason="takes minutes: WATERBUTLER_LONG=1")
+@pytest.mark.skipif(not LONG_FORM, reason="takes minutes: LONG_TESTS=1")
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("seed", range(ROUNDS if LONG_FORM else 1))
 async def test_faults_that_come_mixed(world, target, seed, monkeypatch):

@@ -1,10 +1,10 @@
 """How much is tried: little and always the same in CI, much and always something else if asked."""
 
-import os
-
 from hypothesis import HealthCheck, Phase, settings
 
-LONG = bool(os.environ.get("WATERBUTLER_LONG"))
+from tests.long import TIMES
+
+LONG = bool(TIMES)
 """Whether this is the long form."""
 FACTOR = 50
 """How many times as many examples the long form tries."""

@@ -19,10 +19,11 @@ import psutil
 import requests
 
 from tests.harness import Connection, Reply
+from tests.long import TIMES
 from tests.running import Running
 
 KIB, MIB = 1 << 10, 1 << 20
-LONG = float(os.environ.get("WATERBUTLER_LONG") or 0)
+LONG = TIMES
 """How many times the usual long form; 0 for the short one."""
 PATIENCE = 30.0
 """How many seconds anything may take that is waited for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 
 from tests.servers.s3 import ACCESS_KEY, SECRET_KEY, S3Server
 from waterbutler.http import HttpClient
@@ -23,6 +24,7 @@ def opened(
     page_size: int = 100,
     patience: Patience = PATIENT,
     credentials: S3Credentials = CREDENTIALS,
+    data: Path | None = None,
     **settings: object,
 ) -> S3Provider:
     """A storage in a folder of its own; with an empty prefix, the whole bucket."""
@@ -35,4 +37,5 @@ def opened(
         "versions": bucket == "versioned",
         **settings,
     }
-    return S3Provider("s3", S3Settings(**given), credentials, http, "a bucket", patience, page_size)
+    about = (S3Settings(**given), credentials, http, "a bucket", patience, page_size, data)
+    return S3Provider("s3", *about)

@@ -1,7 +1,6 @@
 """Headers: too large, too many, made to look like others, or meant to write some of ours."""
 
 import json
-import os
 import socket
 import urllib.request
 from urllib.parse import quote
@@ -10,11 +9,12 @@ import pytest
 import structlog
 
 from tests.harness import ALICE, BASE, BOB, named
+from tests.long import TIMES
 from tests.running import start_server
 from tests.security.wire import head, say, seen
 from waterbutler.logs import configure
 
-LONG = bool(os.environ.get("WATERBUTLER_LONG"))
+LONG = bool(TIMES)
 
 BREAKS = {
     "CR LF": "a\r\nX-Evil: yes\r\n\r\nHTTP/1.1 200 OK",

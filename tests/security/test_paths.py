@@ -14,13 +14,14 @@ import pytest
 from tests.gateway.client import SECOND, Gateway
 from tests.gateway.conftest import services
 from tests.harness import ALICE, BASE, TOKENS
+from tests.long import TIMES
 from tests.security.wire import head, say
 from waterbutler.plugins import Context, Mount, Registry
 from waterbutler_filesystem import FilesystemProvider
 
 __all__ = ["services"]
 
-LONG = bool(os.environ.get("WATERBUTLER_LONG"))
+LONG = bool(TIMES)
 
 SECRET = b"what nobody may see"
 TOKEN = f"Authorization: {ALICE['Authorization']}"

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests import long
 from waterbutler.core.errors import ConfigInvalid
 from waterbutler.settings import ALIASES, load, parse_size
 
@@ -448,6 +449,11 @@ def test_what_is_no_size_is_refused(text):
 )
 def test_links_start_with_the_domain_or_the_address(toml, server, url):
     assert load({}, toml(f"[server]\n{server}")).settings.server.url == url
+
+
+def test_the_switch_of_long_tests_is_no_setting(toml):
+    """Programs start where it is set, and a person who has set it is not told of a wrong name."""
+    assert load({long.SWITCH: "1"}, toml("")).settings == load({}, toml("")).settings
 
 
 def test_importing_reads_no_environment():

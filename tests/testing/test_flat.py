@@ -46,7 +46,7 @@ class ReadOnly(MemoryProvider):
     async def move_from(self, source, at, to, *, mode=WriteMode.CREATE):
         raise self._unsupported("move_from")
 
-    async def begin_parts(self, path, *, size):
+    async def begin_parts(self, path, *, size, noted=None):
         raise self._unsupported("parts")
 
     async def put_part(self, path, upload, number, body, *, sha256):

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
@@ -27,6 +28,8 @@ RESTART_SECONDS = 1.0
 """The least time between two starts of the same worker, so that a broken one does not spin."""
 START_SECONDS = 60.0
 """How long a worker that is to replace another one may take until it serves."""
+SETTLE_SECONDS = 0.1
+"""After which time the numbers of ended workers are looked at again, if somebody was reading."""
 
 _SIGNALS = {*STOPS, signal.SIGHUP, signal.SIGCHLD}
 
@@ -49,6 +52,8 @@ class Supervisor:
         self._processes: dict[int, Process] = {}
         self._due: dict[int, float] = {}
         """When to start the workers that are missing."""
+        self._counted: set[int] = set()
+        """Which processes have ended, and have numbers in files of their own."""
         self._waiting: deque[int] = deque()
         """Which workers are still to be replaced."""
         self._successor: Process | None = None
@@ -59,7 +64,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Serve until a signal says stop; returns the exit status."""
-        metrics = tempfile.mkdtemp(prefix="waterbutler-metrics-")
+        metrics = self._metrics = tempfile.mkdtemp(prefix="waterbutler-metrics-")
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         try:
             # The metrics must know that they are shared before they are made. And workers that
@@ -106,6 +111,8 @@ class Supervisor:
         times = list(self._due.values())
         if self._successor is not None:
             times.append(self._successor.started + START_SECONDS)
+        if self._counted:
+            times.append(time.monotonic() + SETTLE_SECONDS)
         return max(0.0, min(times) - time.monotonic()) + 0.01 if times else None
 
     # -- signals -------------------------------------------------------------------------------
@@ -250,8 +257,23 @@ class Supervisor:
             with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(process.link)
             process.link.close()
-            _forget_gauges(process.pid)
+            self._counted.add(process.pid)
             self._after(process, status)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Move what ended processes counted, unless another one has the same id by now."""
+        from waterbutler.server import tally  # noqa: PLC0415 - see `run`
+
+        self._counted.difference_update(self._processes)
+        for pid in list(self._counted):
+            try:
+                tally.settle(Path(self._metrics), pid)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                _log.warning("metrics not tidied", reason=str(error))
+            self._counted.discard(pid)
 
     def _after(self, process: Process, status: int) -> None:
         """Do what follows from the end of a process."""
@@ -282,9 +304,3 @@ class Supervisor:
 
 def _noted(_signal: int, _frame: object) -> None:
     """The loop is woken up, and finds the signal's number."""
-
-
-def _forget_gauges(pid: int) -> None:
-    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - see `run`
-
-    mark_process_dead(pid)  # type: ignore[no-untyped-call]

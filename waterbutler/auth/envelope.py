@@ -30,6 +30,9 @@ MAX_LIFETIME = 300
 MAX_TOKEN = 1 << 20
 """The longest token that is looked at, in characters."""
 
+ALGORITHMS = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
+"""What tokens may be signed with, and the hash that each uses."""
+
 Claims: TypeAlias = Mapping[str, JSON]
 
 _HEADER = b'{"alg": "dir", "enc": "A256GCM"}'
@@ -37,7 +40,6 @@ _ITERATIONS = 10_000
 _IV_SIZE = 16
 _TAG_SIZE = 16
 _MIN_IV_SIZE = 8
-_ALGORITHMS = frozenset({"HS256", "HS384", "HS512"})
 
 
 class BadEnvelope(ValueError):
@@ -55,7 +57,7 @@ class EnvelopeKeys:
     Attributes:
         encryption: 32 bytes.
         signature: The secret of the signature.
-        algorithm: ``HS256``, ``HS384`` or ``HS512``.
+        algorithm: One of `ALGORITHMS`.
     """
 
     encryption: bytes = field(repr=False)
@@ -69,10 +71,10 @@ class EnvelopeKeys:
         """The keys that follow from the secrets of the settings.
 
         Raises:
-            ValueError: The algorithm is none of the three.
+            ValueError: The algorithm is none of `ALGORITHMS`.
         """
-        if algorithm not in _ALGORITHMS:
-            raise ValueError(f"{algorithm!r} is not one of {', '.join(sorted(_ALGORITHMS))}.")
+        if algorithm not in ALGORITHMS:
+            raise ValueError(f"{algorithm!r} is not one of {', '.join(ALGORITHMS)}.")
         key = hashlib.pbkdf2_hmac("sha256", jwe_secret.encode(), jwe_salt.encode(), _ITERATIONS)
         return cls(key, jwt_secret, algorithm)
 

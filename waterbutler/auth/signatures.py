@@ -9,6 +9,8 @@ from __future__ import annotations
 import jwt
 from jwt.algorithms import HMACAlgorithm
 
+from waterbutler.auth.envelope import ALGORITHMS
+
 
 class BadSignature(ValueError):
     """A token was not signed with the secret, or is none."""
@@ -22,11 +24,7 @@ class _SharedSecret(HMACAlgorithm):
 
 
 _jws = jwt.PyJWS(algorithms=[])
-for _name, _hash in (
-    ("HS256", HMACAlgorithm.SHA256),
-    ("HS384", HMACAlgorithm.SHA384),
-    ("HS512", HMACAlgorithm.SHA512),
-):
+for _name, _hash in ALGORITHMS.items():
     _jws.register_algorithm(_name, _SharedSecret(_hash))
 
 

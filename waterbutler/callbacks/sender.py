@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -115,8 +114,8 @@ class CallbackSink:
             try:
                 now = self._schedule.clock()
                 kept = await asyncio.to_thread(self._spool.add, url, document, due=now)
-            except (sqlite3.Error, OSError) as error:
-                reason = str(error)
+            except WaterButlerError as error:
+                reason = error.message
             else:
                 reason, last = "too many wait", True
                 if kept:
@@ -133,8 +132,8 @@ class CallbackSink:
             self._wake.clear()
             try:
                 pause = await self._send_due()
-            except (sqlite3.Error, OSError) as error:
-                _log.error("callbacks cannot be read", reason=str(error))
+            except WaterButlerError as error:
+                _log.error("callbacks cannot be read", reason=error.message)
                 pause = self._schedule.look
             if pause > 0:
                 await self._wait(self._wake, pause)
@@ -171,9 +170,9 @@ class CallbackSink:
     async def _send(self, message: Waiting) -> None:
         try:
             await self._send_and_note(message)
-        except (sqlite3.Error, OSError) as error:
+        except WaterButlerError as error:
             # It is due again when it counts as left behind, and may be heard twice.
-            _log.error("callback not noted", url=message.url, reason=str(error))
+            _log.error("callback not noted", url=message.url, reason=error.message)
 
     async def _send_and_note(self, message: Waiting) -> None:
         reason, out_of_order = await self._try(message)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from waterbutler.sqlitefile import SqliteFile
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS callbacks (
@@ -20,7 +20,6 @@ CREATE TABLE IF NOT EXISTS callbacks (
 );
 CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (due);
 """
-_BUSY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,8 @@ class Spool:
     """A queue in a file, which all processes of this server share.
 
     Who takes a message has it alone until a time that it names: if its process ends before, the
-    message is due again. All methods block; call them in threads.
+    message is due again. All methods block; call them in threads. They raise `ProviderUnavailable`
+    if the file cannot be used now, and those that write `QuotaExceeded` if the disk is full.
 
     Args:
         file: Where the queue is; made at first use.
@@ -45,14 +45,12 @@ class Spool:
     """
 
     def __init__(self, file: Path, *, limit: int = 100_000) -> None:
-        self._file = file
+        self._file = SqliteFile(file, _SCHEMA)
         self._limit = limit
-        self._connection: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
 
     def add(self, url: str, document: dict[str, Any], *, due: float) -> bool:
         """Put a message in; ``False`` if too many wait already."""
-        with self._lock, self._open() as database:
+        with self._file.writing() as database:
             (waiting,) = database.execute("SELECT count(*) FROM callbacks").fetchone()
             if waiting >= self._limit:
                 return False
@@ -64,7 +62,7 @@ class Spool:
 
     def take(self, count: int, *, now: float, until: float) -> list[Waiting]:
         """Up to ``count`` messages that are due; nobody else gets them before ``until``."""
-        with self._lock, self._open() as database:
+        with self._file.writing() as database:
             rows = database.execute(
                 "UPDATE callbacks SET due = ? WHERE id IN"
                 " (SELECT id FROM callbacks WHERE due <= ? ORDER BY due, id LIMIT ?)"
@@ -78,43 +76,25 @@ class Spool:
 
     def again(self, id: int, *, due: float) -> None:
         """A message was sent in vain: it is due later."""
-        with self._lock, self._open() as database:
+        with self._file.writing() as database:
             database.execute(
                 "UPDATE callbacks SET tries = tries + 1, due = ? WHERE id = ?", (due, id)
             )
 
     def done(self, id: int) -> None:
         """A message was heard, or is given up."""
-        with self._lock, self._open() as database:
+        with self._file.writing() as database:
             database.execute("DELETE FROM callbacks WHERE id = ?", (id,))
 
     def next_due(self) -> float | None:
         """When the next message is due; ``None`` if none waits."""
-        if self._connection is None and not self._file.exists():
+        if not self._file.is_there:
             return None
-        with self._lock, self._open() as database:
+        with self._file.reading() as database:
             row = database.execute("SELECT min(due) FROM callbacks").fetchone()
         due: float | None = row[0]
         return due
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._file, timeout=_BUSY_SECONDS, check_same_thread=False)
-            try:
-                self._file.chmod(0o600)
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-                connection.executescript(_SCHEMA)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-        return self._connection
+        self._file.close()

@@ -14,7 +14,7 @@ from waterbutler.core.capabilities import Capabilities, PartLimits
 from waterbutler.core.entry import JSON, Entry, StorageInfo, Version
 from waterbutler.core.hashing import Hasher
 from waterbutler.core.path import ROOT, Path, check_name
-from waterbutler.core.provider import Content, Provider, SentPart, WriteMode
+from waterbutler.core.provider import Content, Noted, Provider, SentPart, WriteMode
 from waterbutler.core.stream import ByteStream, Sink
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Grant",
     "Hasher",
     "Identity",
+    "Noted",
     "PartLimits",
     "Path",
     "Provider",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import TypeAlias
 
 from waterbutler.core.byterange import ByteRange, Span
 from waterbutler.core.capabilities import Capabilities
@@ -14,6 +15,9 @@ from waterbutler.core.entry import Entry, StorageInfo, Version
 from waterbutler.core.errors import Unsupported
 from waterbutler.core.path import Path
 from waterbutler.core.stream import ByteStream
+
+Noted: TypeAlias = Callable[[str], Awaitable[None]]
+"""Writes down what names an unfinished file."""
 
 
 class WriteMode(Enum):
@@ -255,7 +259,7 @@ class Provider(ABC):
         """
         raise self._unsupported("sign")
 
-    async def begin_parts(self, path: Path, *, size: int) -> str:
+    async def begin_parts(self, path: Path, *, size: int, noted: Noted | None = None) -> str:
         """Begin a file that is sent in parts, perhaps over days and by several processes.
 
         Nobody sees the file before `finish_parts`. The storage keeps what is sent until then, or
@@ -264,6 +268,10 @@ class Provider(ABC):
         Args:
             path: The file.
             size: How many bytes it will have.
+            noted: Awaited with that name before this returns. It writes the name down where it
+                outlives this process; if it fails, the file is thrown away and its error raised.
+                Until then a storage keeps a note of its own, if it can, so that `sweep` in another
+                process finds what nobody will go on with.
 
         Returns:
             What names the unfinished file in the other calls, which are given the same path.

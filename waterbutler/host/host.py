@@ -8,6 +8,7 @@ from waterbutler.core import JSON
 from waterbutler.host.accounts import Accounts
 from waterbutler.host.exchange import DOWNLOADS, Exchange, HostOptions, check_log
 from waterbutler.host.journal import Journal
+from waterbutler.host.purging import Purging
 from waterbutler.host.tree import EmbeddedTree, EmbeddedTrees
 
 
@@ -18,16 +19,32 @@ class Host:
         accounts: Users, resources, rights.
         trees: The files.
         options: How it presents itself.
+        keep_deleted: How many seconds what was deleted stays in the database; ``None`` for ever.
     """
 
-    def __init__(self, accounts: Accounts, trees: EmbeddedTrees, options: HostOptions) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        trees: EmbeddedTrees,
+        options: HostOptions,
+        *,
+        keep_deleted: float | None = None,
+    ) -> None:
         self.accounts = accounts
         self.trees = trees
         self.options = options
         self.exchange = Exchange(accounts, trees, options)
         self.journal = Journal(trees.database)
+        self._purging: Purging | None = None
+        if keep_deleted is not None:
+            self._purging = Purging(trees.database, keep=keep_deleted)
         self.background: set[asyncio.Task[None]] = set()
         """What is done after the answer, and before the database is closed."""
+
+    def start(self) -> None:
+        """Begin what is done now and then; call it in the server's loop."""
+        if self._purging is not None:
+            self._purging.start()
 
     def tree(self, resource: str) -> EmbeddedTree:
         """The tree of a resource that exists; raises `NotFound`."""
@@ -47,5 +64,7 @@ class Host:
 
     async def aclose(self) -> None:
         """Finish what is running, and close the database."""
+        if self._purging is not None:
+            await self._purging.aclose()
         await asyncio.gather(*self.background, return_exceptions=True)
         await self.trees.aclose()

@@ -133,8 +133,7 @@ def prepare(connection: Connection) -> None:
     for index, where in _PARTIAL.items():
         # Named here and not above, each dialect would be imported to look whether it knows this.
         index.dialect_options[connection.dialect.name]["where"] = where
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    alone(connection)
     tables.create_all(connection)
     found = connection.execute(select(schema_version.c.version)).scalar()
     if found is None:
@@ -143,6 +142,12 @@ def prepare(connection: Connection) -> None:
         raise ConfigInvalid(
             f"The host's database has version {found} of its tables; this program needs {VERSION}."
         )
+
+
+def alone(connection: Connection) -> None:
+    """Let nobody else make tables or indexes until the transaction ends; SQLite's writers are."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
 def now() -> int:

@@ -10,6 +10,7 @@ from waterbutler.core import (
     ByteStream,
     Content,
     Entry,
+    Noted,
     Path,
     Provider,
     SentPart,
@@ -106,9 +107,9 @@ class Layer(Provider):
         """See `Provider.sign`."""
         return await self.inner.sign(path, version=version, filename=filename, expires=expires)
 
-    async def begin_parts(self, path: Path, *, size: int) -> str:
+    async def begin_parts(self, path: Path, *, size: int, noted: Noted | None = None) -> str:
         """See `Provider.begin_parts`."""
-        return await self.inner.begin_parts(path, size=size)
+        return await self.inner.begin_parts(path, size=size, noted=noted)
 
     async def put_part(
         self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str

@@ -10,6 +10,7 @@ from waterbutler.core import (
     ByteStream,
     Content,
     Entry,
+    Noted,
     Path,
     Provider,
     SentPart,
@@ -146,14 +147,14 @@ class Checked(Layer):
         self._version(version)
         return await self.inner.sign(path, version=version, filename=filename, expires=expires)
 
-    async def begin_parts(self, path: Path, *, size: int) -> str:
+    async def begin_parts(self, path: Path, *, size: int, noted: Noted | None = None) -> str:
         """See `Provider.begin_parts`."""
         self._need("parts")
         if path.is_folder:
             raise BadPath("A folder cannot be written to as a file.", path=str(path))
         if self.capabilities.max_file_size is not None:
             _refuse_more(self.capabilities.max_file_size, size)
-        return await self.inner.begin_parts(path, size=size)
+        return await self.inner.begin_parts(path, size=size, noted=noted)
 
     async def put_part(
         self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str

@@ -11,6 +11,7 @@ from waterbutler.core import (
     ByteStream,
     Content,
     Entry,
+    Noted,
     Path,
     Provider,
     SentPart,
@@ -60,10 +61,10 @@ class Limited(Layer):
                 path, body, mode=mode, content_type=content_type, modified=modified
             )
 
-    async def begin_parts(self, path: Path, *, size: int) -> str:
+    async def begin_parts(self, path: Path, *, size: int, noted: Noted | None = None) -> str:
         """See `Provider.begin_parts`."""
         async with self._turns:
-            return await self.inner.begin_parts(path, size=size)
+            return await self.inner.begin_parts(path, size=size, noted=noted)
 
     async def put_part(
         self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str

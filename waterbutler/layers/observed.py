@@ -12,6 +12,7 @@ from waterbutler.core import (
     ByteStream,
     Content,
     Entry,
+    Noted,
     Path,
     Provider,
     SentPart,
@@ -99,9 +100,11 @@ class Observed(Layer):
         """See `Provider.move_from`."""
         return await self._timed("move_from", self.inner.move_from(source, at, to, mode=mode))
 
-    async def begin_parts(self, path: Path, *, size: int) -> str:
+    async def begin_parts(self, path: Path, *, size: int, noted: Noted | None = None) -> str:
         """See `Provider.begin_parts`."""
-        return await self._timed("begin_parts", self.inner.begin_parts(path, size=size))
+        return await self._timed(
+            "begin_parts", self.inner.begin_parts(path, size=size, noted=noted)
+        )
 
     async def put_part(
         self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from waterbutler.core import ByteStream, Entry, Path, Provider, SentPart, WriteMode
+from waterbutler.core import ByteStream, Entry, Noted, Path, Provider, SentPart, WriteMode
 from waterbutler.layers.base import Layer
 
 
@@ -58,7 +58,13 @@ class ReadOnly(Layer):
         """Always raises `Unsupported`."""
         raise self._unsupported("move_from")
 
-    async def begin_parts(self, path: Path, *, size: int) -> str:  # noqa: ARG002
+    async def begin_parts(
+        self,
+        path: Path,  # noqa: ARG002
+        *,
+        size: int,  # noqa: ARG002
+        noted: Noted | None = None,  # noqa: ARG002
+    ) -> str:
         """Always raises `Unsupported`."""
         raise self._unsupported("parts")
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from waterbutler.core.errors import Corrupted, NotFound, ProviderUnavailable, QuotaExceeded
+from waterbutler.core.disk import explained
+from waterbutler.core.errors import Corrupted, NotFound
 from waterbutler.core.locks import try_lock
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_WHAT = "segments"
+"""What is kept here, in words."""
 
 
 class SegmentFile:
@@ -43,23 +43,23 @@ class SegmentFile:
             NotFound: The folder is being removed, with the session.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        try:
-            with _explained():
+        with explained(_WHAT):
+            try:
                 spool = self._file.parent.parent
                 spool.parent.mkdir(parents=True, exist_ok=True)
                 for folder in (spool, self._file.parent):
                     folder.mkdir(mode=0o700, exist_ok=True)
                 self._fd = os.open(self._file, flags, 0o600)
                 fcntl.flock(self._fd, fcntl.LOCK_EX)
-        except FileNotFoundError:
-            raise NotFound("The upload has ended.") from None
+            except FileNotFoundError:
+                raise NotFound("The upload has ended.") from None
 
     def write(self, batch: list[bytes]) -> None:
         """Append."""
         data = b"".join(batch)
         self._hash.update(data)
         view = memoryview(data)
-        with _explained():
+        with explained(_WHAT):
             while view:
                 view = view[os.write(self._fd, view) :]
 
@@ -80,11 +80,9 @@ def read_block(file: Path, start: int, size: int, hash: _Hash) -> bytes:
     Raises:
         Corrupted: They are not there.
     """
-    try:
-        with _explained(), file.open("rb", buffering=0) as opened:
-            block = os.pread(opened.fileno(), size, start)
-    except FileNotFoundError:
-        block = b""
+    block = b""
+    with explained(_WHAT), suppress(FileNotFoundError), file.open("rb", buffering=0) as opened:
+        block = os.pread(opened.fileno(), size, start)
     if not block:
         raise Corrupted("The server has lost a segment; it must be sent again.")
     hash.update(block)
@@ -122,15 +120,3 @@ def stored(spool: Path) -> dict[str, list[str]]:
             with suppress(FileNotFoundError, NotADirectoryError):
                 found[folder.name] = [file.name for file in folder.iterdir()]
     return found
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        if error.errno in _FULL:
-            raise QuotaExceeded("The server has no room left for segments.") from error
-        raise ProviderUnavailable("The server cannot keep segments now.") from error

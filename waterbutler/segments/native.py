@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias
 
 import structlog
 
@@ -24,26 +25,33 @@ from waterbutler.service import Condition, Upload, always
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler.segments")
 
+Keep: TypeAlias = Callable[[Native | None], Awaitable[None]]
+"""Keeps an upload, with the unfinished file that takes its segments."""
 BLOCK = 1 << 20
 """How many bytes are handed on at once."""
 AT_ONCE = 10
 """How many unfinished files are thrown away while a request waits."""
 
 
-async def begin(upload: Upload, plan: UploadPlan) -> Native | None:
-    """Begin a file in the storage; ``None`` if it does not take one in these segments.
+async def begin(upload: Upload, plan: UploadPlan, keep: Keep) -> None:
+    """Begin a file in the storage and ``keep`` it; `None` is kept if it takes no such segments.
 
     Nor does this work where the digest of the whole must be verified: that takes all bytes in
-    their order.
+    their order. What cannot be kept is thrown away, and what dies before it is kept is found by
+    the storage's own sweep.
     """
     provider, path = upload.room.provider, upload.target.path
     limits, most = provider.capabilities.parts, provider.capabilities.max_file_size
     sizes = [segment.size for segment in plan.segments]
     too_large = most is not None and plan.size > most
     if plan.sha256 is not None or limits is None or too_large or not limits.fit(sizes):
-        return None
-    name = await provider.begin_parts(path, size=plan.size)
-    return Native(provider.info.root, str(path), name)
+        await keep(None)
+        return
+
+    async def noted(name: str) -> None:
+        await keep(Native(provider.info.root, str(path), name))
+
+    await provider.begin_parts(path, size=plan.size, noted=noted)
 
 
 async def put(native: Native, provider: Provider, segment: Announced, body: ByteStream) -> str:

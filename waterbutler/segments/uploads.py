@@ -277,16 +277,14 @@ class SegmentUploads:
         await asyncio.to_thread(self._sessions.close)
 
     async def _begin(self, owner: str, plan: UploadPlan, upload: Upload) -> UploadSession:
-        begun = await native.begin(upload, plan)
-        try:
-            return await asyncio.to_thread(
-                self._sessions.begin, owner, plan, now=self._clock(), native=begun
-            )
-        except WaterButlerError:
-            if begun is not None:
-                with suppress(WaterButlerError):
-                    await upload.room.provider.abort_parts(upload.target.path, begun.upload)
-            raise
+        kept: list[UploadSession] = []
+
+        async def keep(begun: Native | None) -> None:
+            begin, now = self._sessions.begin, self._clock()
+            kept.append(await asyncio.to_thread(begin, owner, plan, now=now, native=begun))
+
+        await native.begin(upload, plan, keep)
+        return kept[0]
 
     async def _pass_on(
         self, begun: Native, room: Room | None, id: str, segment: Announced, body: ByteStream

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -12,9 +13,9 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from waterbutler.core import StorageInfo
+from waterbutler.server import tally
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -49,8 +50,8 @@ class _StorageMetrics:
 class Metrics:
     """The series of one process; with several processes their sum is shown.
 
-    Several processes share their numbers through files in the folder that
-    ``PROMETHEUS_MULTIPROC_DIR`` names; the supervisor sets it before it starts them.
+    Several processes share their numbers through files (`waterbutler.server.tally`); the
+    supervisor says where before it starts them.
     """
 
     def __init__(self) -> None:
@@ -116,8 +117,5 @@ class Metrics:
 
     def render(self) -> bytes:
         """Everything in the text format of Prometheus."""
-        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-            return generate_latest(self.registry)
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        folder = os.environ.get(tally.FOLDER)
+        return generate_latest(self.registry) if folder is None else tally.rendered(Path(folder))

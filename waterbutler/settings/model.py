@@ -254,6 +254,10 @@ class HostSettings(Table, frozen=True, kw_only=True):
         str,
         Meta(description='How much a resource\'s osfstorage may hold, "5GiB". Empty: no limit.'),
     ] = ""
+    keep_deleted_days: Annotated[
+        float,
+        Meta(ge=0, description="How long the database remembers what was deleted. 0: for ever."),
+    ] = 0
 
 
 class JobSettings(Table, frozen=True, kw_only=True):

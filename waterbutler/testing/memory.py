@@ -17,6 +17,7 @@ from waterbutler.core import (
     Content,
     Entry,
     Hasher,
+    Noted,
     PartLimits,
     Path,
     Provider,
@@ -203,11 +204,17 @@ class MemoryProvider(Provider):
                 id=str(blob.number), modified=blob.modified, size=entry.size, hashes=entry.hashes
             )
 
-    async def begin_parts(self, path: Path, *, size: int) -> str:
+    async def begin_parts(self, path: Path, *, size: int, noted: Noted | None = None) -> str:
         """See `Provider.begin_parts`."""
         self._place(path, WriteMode.REPLACE)
         upload = secrets.token_hex(8)
         self._uploads[path, upload] = {}
+        try:
+            if noted is not None:
+                await noted(upload)
+        except BaseException:
+            del self._uploads[path, upload]
+            raise
         return upload
 
     async def put_part(

@@ -161,21 +161,62 @@ async def test_parts_whose_connections_always_break():
         s.clean()
 
 
-async def test_what_could_not_be_aborted_is_aborted_by_the_next_upload():
-    """A server that was out of order is left nothing for ever."""
+def refuses_parts(request):
+    """The server answers nothing about uploads that have begun."""
+    return error("ServiceUnavailable") if "uploadId=" in request.target else None
+
+
+@pytest.mark.parametrize("writable", [True, False])
+async def test_what_could_not_be_aborted_is_aborted_by_the_next_upload(tmp_path, writable):
+    """A server that was out of order is left nothing for ever, whether that is noted or not."""
     patience = Patience(tries=2, pause=0.01)
-    async with setting(patience=patience) as s:
-        s.between.rule = lambda request: (
-            error("ServiceUnavailable") if "uploadId=" in request.target else None
-        )
+    async with setting(patience=patience, data=tmp_path if writable else None) as s:
+        s.between.rule = refuses_parts
         for name in ("one", "two"):
             with pytest.raises(ProviderUnavailable):
                 await put(s.storage, ROOT.child(name), LARGE)
         assert len(s.pending()) == 2
+        assert len(list(tmp_path.glob("s3-uploads/*"))) == 2 * writable
         s.between.rule = lambda _: None
         await put(s.storage, FILE, LARGE)
         assert s.pending() == []
         assert s.keys() == ["file"]
+        assert list(tmp_path.glob("s3-uploads/*")) == []
+
+
+async def test_who_asks_to_abort_is_told_that_it_did_not_work():
+    """And asks again."""
+    async with setting(patience=Patience(tries=2, pause=0.01)) as s:
+        upload = await s.storage.begin_parts(FILE, size=PART)
+        s.between.rule = refuses_parts
+        with pytest.raises(ProviderUnavailable):
+            await s.storage.abort_parts(FILE, upload)
+        s.between.rule = lambda _: None
+        await s.storage.abort_parts(FILE, upload)
+        s.clean()
+
+
+async def test_a_server_that_never_aborts_is_not_asked_long(tmp_path):
+    """However much is left there: one upload in vain is enough to see that."""
+    async with setting(patience=Patience(tries=1), data=tmp_path) as s:
+        s.between.rule = refuses_parts
+        for name in ("one", "two", "three"):
+            with pytest.raises(ProviderUnavailable):
+                await put(s.storage, ROOT.child(name), LARGE)
+        asked = []
+
+        def no_aborts(request):
+            if request.method == "DELETE":
+                asked.append(request.target.partition("?")[0])
+                return error("AccessDenied", 403)
+            return None
+
+        s.between.rule = no_aborts
+        await put(s.storage, FILE, LARGE)
+        assert len(set(asked)) == 1
+        s.between.rule = lambda _: None
+        assert await s.storage.sweep() == 3
+        assert s.pending() == []
 
 
 @pytest.mark.parametrize("data", [b"small", LARGE])

@@ -15,6 +15,7 @@ from waterbutler.core.errors import (
     Interrupted,
     InvalidRequest,
     NotFound,
+    QuotaExceeded,
     Unsupported,
     WaterButlerError,
 )
@@ -177,6 +178,26 @@ class Parts(ContractBase):
         with pytest.raises(NotFound):
             await send(provider, FILE, upload, 1, pieces[0])
         assert await tree(provider) == before
+
+    @pytest.mark.needs("parts")
+    async def test_what_was_begun_is_written_down_first(self, provider: Provider) -> None:
+        """Whoever begins it knows what it is called, and can still refuse it."""
+        names: list[str] = []
+
+        async def note(name: str) -> None:
+            names.append(name)
+            if len(names) > 1:
+                raise QuotaExceeded("There are too many.")
+
+        upload = await provider.begin_parts(FILE, size=1, noted=note)
+        assert names == [upload]
+        with pytest.raises(QuotaExceeded):
+            await provider.begin_parts(FILE, size=1, noted=note)
+        with pytest.raises(NotFound):
+            await send(provider, FILE, names[1], 1, b"x")
+        part = await send(provider, FILE, upload, 1, b"x")
+        await provider.finish_parts(FILE, upload, [part])
+        assert await get(provider, FILE) == b"x"
 
     @pytest.mark.needs("parts")
     async def test_a_taken_name(self, provider: Provider) -> None:
