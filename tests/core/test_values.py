@@ -4,7 +4,6 @@ import ast
 import asyncio
 import hashlib
 import re
-import sys
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path as FsPath
 
@@ -276,24 +275,6 @@ class TestProviderDefaults:
         assert bare.unwrapped is bare
         await bare.check()
         await bare.aclose()
-
-
-def test_core_stands_on_little():
-    """The lowest floor imports nothing from above, and of what must be installed only msgspec."""
-    for source in FsPath(waterbutler.core.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(source.read_text())):
-            modules = []
-            if isinstance(node, ast.Import):
-                modules = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                modules = [node.module or ""]
-            for module in modules:
-                top = module.split(".")[0]
-                known = top == "msgspec" or top in sys.stdlib_module_names
-                assert known or module.startswith("waterbutler.core"), (
-                    source.name,
-                    module,
-                )
 
 
 def test_everything_public_is_exported():

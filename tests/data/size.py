@@ -1,15 +1,15 @@
 """How large these tests are: a small size that is the same every time, and a long one.
 
-``WATERBUTLER_LONG=1`` makes them long; a larger number makes them so many times longer.
+``LONG_TESTS=1`` makes them long; a larger number makes them so many times longer.
 """
 
 from __future__ import annotations
 
-import os
-
 from hypothesis import HealthCheck, Phase, settings
 
-LONG = int(os.environ.get("WATERBUTLER_LONG") or 0)
+from tests.long import TIMES
+
+LONG = int(TIMES)
 
 
 def rounds(small: int, long: int) -> int:

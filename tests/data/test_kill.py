@@ -24,7 +24,7 @@ from tests.running import Running, start_server
 ROUNDS = rounds(3, 200)
 LONGEST = 1.0 if LONG else 0.3
 """Seconds that a server lives at most."""
-SEED = int(os.environ.get("WATERBUTLER_SEED") or (time.time_ns() if LONG else 1))
+SEED = int(os.environ.get("LONG_TESTS_SEED") or (time.time_ns() if LONG else 1))
 """Of what is done and when the server is killed; printed, so that it can be done again."""
 MOUNTS = {"filesystem": False, "osfstorage": True}
 """Whether a file and a folder may have the same name there."""
@@ -66,7 +66,7 @@ class Servers:
 
 def test_what_was_acknowledged_survives(tmp_path):
     """And is whole; what was asked last is done or not done; nothing is left over."""
-    sys.stdout.write(f"WATERBUTLER_SEED={SEED}\n")
+    sys.stdout.write(f"LONG_TESTS_SEED={SEED}\n")
     chance = random.Random(SEED)
     users = {
         mount: [

@@ -138,6 +138,20 @@ async def test_times_are_given_to_those_who_keep_them(memory, kept):
     assert heard == [moment if kept else None] * 2
 
 
+async def test_an_upload_that_nobody_is_told_of(memory):
+    """It is thrown away: who began it could not go on with it after a crash."""
+    provider, flaky = declaring(memory)
+    begin = flaky.begin_parts
+
+    async def silent(at, *, size, noted=None):
+        return await begin(at, size=size)
+
+    flaky.begin_parts = silent
+    with pytest.raises(ProviderFault, match="calls an upload"):
+        await provider.begin_parts(FILE, size=1)
+    assert flaky.calls["abort_parts"] == 1
+
+
 async def test_sizes(memory):
     """A file that is too large, and one whose size is not known where it must be."""
     provider, flaky = declaring(memory, max_file_size=5, unknown_size=False)

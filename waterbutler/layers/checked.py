@@ -154,7 +154,18 @@ class Checked(Layer):
             raise BadPath("A folder cannot be written to as a file.", path=str(path))
         if self.capabilities.max_file_size is not None:
             _refuse_more(self.capabilities.max_file_size, size)
-        return await self.inner.begin_parts(path, size=size, noted=noted)
+        told: list[str] = []
+
+        async def note(name: str) -> None:
+            told.append(name)
+            if noted is not None:
+                await noted(name)
+
+        upload = await self.inner.begin_parts(path, size=size, noted=note)
+        if told != [upload]:
+            await self.inner.abort_parts(path, upload)
+            raise ProviderFault(f"{self.info.label} has not said what it calls an upload.")
+        return upload
 
     async def put_part(
         self, path: Path, upload: str, number: int, body: ByteStream, *, sha256: str
