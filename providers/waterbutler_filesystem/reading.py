@@ -11,6 +11,7 @@ from typing import Self
 
 from waterbutler.core import ByteRange, Entry, Path, Span
 from waterbutler.core.errors import BadPath, Corrupted, IsAFolder, NotAFolder, NotFound
+from waterbutler.core.shares import Shares
 from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.digests import (
     names_below,
@@ -22,7 +23,6 @@ from waterbutler_filesystem.digests import (
 from waterbutler_filesystem.entries import file_entry, folder_entry, require
 from waterbutler_filesystem.names import is_reserved, known_path, shown
 from waterbutler_filesystem.root import Root
-from waterbutler_filesystem.shares import Shares
 from waterbutler_filesystem.threads import Handle
 
 BLOCK = 1 << 20

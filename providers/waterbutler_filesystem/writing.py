@@ -12,13 +12,13 @@ from waterbutler.core import ByteStream, Entry, Path, WriteMode
 from waterbutler.core.descriptors import write_all
 from waterbutler.core.errors import AlreadyExists
 from waterbutler.core.lanes import Lanes, Work
+from waterbutler.core.shares import Shares
 from waterbutler_filesystem.config import FilesystemSettings
 from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.digests import expect, remember
 from waterbutler_filesystem.entries import file_entry, occupant
 from waterbutler_filesystem.names import stored_path
 from waterbutler_filesystem.root import Root
-from waterbutler_filesystem.shares import Shares
 from waterbutler_filesystem.temporary import Temporary, check_replaceable
 from waterbutler_filesystem.threads import Stop, begin, finish
 

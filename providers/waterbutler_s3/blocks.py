@@ -32,7 +32,7 @@ BOTH = frozenset({"md5", "sha256"})
 """What is computed of a file that is sent in one request."""
 PIPES = 1 << 20
 """What an upload takes beside its blocks: what comes, what goes, what is on its way to a file."""
-BUDGET = Budget((1 << 25) + PIPES)
+BUDGET = Budget(3 * (1 << 23) + PIPES)
 """What all uploads have; blocks for which nothing is left go to files."""
 
 

@@ -249,7 +249,9 @@ class Writer:
         number, block = 1, first
         try:
             while True:
-                while len(running) >= self._options.concurrency:
+                # Who has to do without memory is one of many, and each part under way takes some.
+                alone = isinstance(block, InMemory)
+                while len(running) >= (self._options.concurrency if alone else 1):
                     await _next_done(running)
                 running.add(asyncio.create_task(self._send(upload, number, block)))
                 if pieces.ended:

@@ -27,7 +27,7 @@ from waterbutler.server.http1.head import (
     framing_of,
     seen_through_proxy,
 )
-from waterbutler.server.http1.inbox import ConnectionLost, Inbox
+from waterbutler.server.http1.inbox import PIECE, ConnectionLost, Inbox
 from waterbutler.server.http1.outlet import Outlet
 
 LINGER_SECONDS = 30.0
@@ -36,6 +36,8 @@ SILENCE_SECONDS = 5.0
 """How long it may be silent meanwhile."""
 WRITE_AHEAD = 1 << 16
 """From how many bytes on that the client has not taken yet nothing more is written."""
+_buffer = memoryview(bytearray(PIECE))
+"""What comes on any connection. An event loop that has filled it hands it over at once."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger("waterbutler")
@@ -64,7 +66,7 @@ class ConnectionOptions:
     trust_proxy: bool = False
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """The server's end of a connection.
 
     Args:
@@ -107,12 +109,16 @@ class Connection(asyncio.Protocol):
         self._timer = self._loop.call_later(self._options.idle_seconds, self._look)
         self._task = self._loop.create_task(self._run())
 
-    def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol.data_received`."""
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - we know better
+        """See `asyncio.BufferedProtocol.get_buffer`."""
+        return _buffer[: self._inbox.piece]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """See `asyncio.BufferedProtocol.buffer_updated`."""
         if self._discards:
             self._heard = self._loop.time()
             return
-        self._inbox.feed(data)
+        self._inbox.feed(bytes(_buffer[:nbytes]))
 
     def eof_received(self) -> None:
         """See `asyncio.Protocol.eof_received`: who says that nothing more comes is gone."""

@@ -8,12 +8,17 @@ from typing import Protocol
 
 from tornado import httputil
 
+from waterbutler.core.shares import Shares
 from waterbutler.core.waiting import wake
 from waterbutler.server.http1.chunks import Dechunker
 from waterbutler.server.http1.head import EMPTY, Framing, Headers, Malformed, parse_head
 
 READ_AHEAD = 1 << 16
 """From how many bytes on that nobody has asked for yet the client is not read any further."""
+PIECE = 1 << 18
+"""How many bytes to take from the system at once, at most."""
+_SHARES = Shares(1 << 21, smallest=1 << 15)
+"""What the pieces of all bodies that come have together. Some are on their way in each."""
 MAX_HEAD = 1 << 16
 """The largest head of a request, in bytes."""
 
@@ -47,11 +52,17 @@ class Inbox:
         self._arrival: asyncio.Future[None] | None = None
         self._left = 0
         self._dechunker: Dechunker | None = None
+        self._shares = False
         self.lost = False
         self.unread = 0
         """How many bytes have come that nobody has asked for."""
         self.has_read_all = True
         """Whether the body of the request is complete."""
+
+    @property
+    def piece(self) -> int:
+        """How many bytes to take from the system at once."""
+        return _SHARES.share(PIECE)
 
     def feed(self, data: bytes) -> None:
         """Bytes came."""
@@ -66,6 +77,7 @@ class Inbox:
         """Nothing more will come, and what came is of no use any more."""
         self.lost = True
         self.clear()
+        self._share(False)
         self.wake()
 
     def clear(self) -> None:
@@ -88,6 +100,7 @@ class Inbox:
     def expect(self, framing: Framing) -> None:
         """The next bytes are a body."""
         self.has_read_all = framing.is_empty
+        self._share(not framing.is_empty)
         self._left = framing.size or 0
         self._dechunker = Dechunker() if framing.size is None else None
 
@@ -105,6 +118,7 @@ class Inbox:
             content = b"".join(self._dechunker.feed(piece))
             if self._dechunker.ended:
                 self.has_read_all = True
+                self._share(False)
                 self._give_back(self._dechunker.rest)
             if content:
                 return content
@@ -145,7 +159,13 @@ class Inbox:
             piece = piece[: self._left]
         self._left -= len(piece)
         self.has_read_all = not self._left
+        self._share(not self.has_read_all)
         return piece
+
+    def _share(self, shares: bool) -> None:
+        if shares != self._shares:
+            self._shares = shares
+            (_SHARES.join if shares else _SHARES.leave)()
 
     async def _receive(self) -> bytes:
         while not self._pieces:

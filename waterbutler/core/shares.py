@@ -1,4 +1,4 @@
-"""Memory that is shared among all who are busy with files."""
+"""Memory that is shared among all who do the same."""
 
 from __future__ import annotations
 
