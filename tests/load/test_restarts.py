@@ -32,12 +32,7 @@ TOKEN = "hush"
 AUTH = {"Authorization": f"Bearer {TOKEN}"}
 
 
-@pytest.fixture(autouse=True)
-def heeded():
-    """Servers inherit what the signal means: nothing, where the tests must outlive a terminal."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
+pytestmark = pytest.mark.usefixtures("hangup_heeded")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -127,6 +128,7 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
     assert totals(tmp_path)["requests_total"] == 1
 
 
+@pytest.mark.usefixtures("hangup_heeded")
 async def test_replaced_workers_leave_no_files(tmp_path):
     """However often all are replaced."""
     temporary = tmp_path / "temporary"
@@ -150,7 +152,7 @@ async def test_replaced_workers_leave_no_files(tmp_path):
             for _ in range(5):
                 url = f"{server.url}/v1/resources/demo/providers/nothing/"
                 await asyncio.to_thread(requests.get, url, headers=server.headers)
-            server.process.send_signal(1)
+            server.process.send_signal(signal.SIGHUP)
             await until(lambda before=before: not before & pids(), "old files are gone")
             await until(lambda: len(pids()) == 2, "as many as workers")
             text = (await asyncio.to_thread(requests.get, f"{server.url}/metrics")).text
