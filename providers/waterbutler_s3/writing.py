@@ -82,9 +82,10 @@ class Writer:
         exclusive = mode is WriteMode.CREATE
         await block.ready()
         sent = {**headers, **self._bucket.proof(block), SHA256: block.sha256 or ""}
-        if exclusive and await self.claim("put", path, key):
-            sent["If-None-Match"] = "*"
-        answer = await finished(self._put(path, key, block, sent))
+        if exclusive:
+            answer = await self._put_new(path, key, block, sent)
+        else:
+            answer = await finished(self._put(path, key, block, sent))
         etag = clean_etag(answer.get("ETag"))
         version = answer.get("x-amz-version-id")
         md5 = block.md5.hex() if block.md5 else etag
@@ -147,7 +148,7 @@ class Writer:
         If it cannot, this looks whether the name is free: the request should follow at once.
 
         Args:
-            request: As `Dialect.conditional` calls it.
+            request: As `Dialect.conditional` calls it: ``copy`` or ``complete``.
             path: What will be written.
             key: Its key.
 
@@ -155,10 +156,7 @@ class Writer:
             AlreadyExists: The name is taken.
         """
         dialect = self._bucket.dialect
-        # Where a folder takes the name of a file, the condition would not hold.
-        in_the_way = dialect.has_folders and await self._bucket.patiently(
-            lambda: has_any(self._bucket, f"{key}/")
-        )
+        in_the_way = dialect.has_folders and await self._folder_in_the_way(key)
         if request in dialect.conditional and not in_the_way:
             return True
         await self.refuse_taken(path, key)
@@ -166,6 +164,25 @@ class Writer:
 
     def _size_of(self, number: int, total: int | None) -> int:
         return self._options.size_of(number, total, equal=self._bucket.dialect.equal_parts)
+
+    async def _put_new(
+        self, path: Path, key: str, block: Block, headers: Mapping[str, str]
+    ) -> Mapping[str, str]:
+        """Write an object whose name is free; a folder in the way is looked for only if need be."""
+        dialect = self._bucket.dialect
+        if "put" in dialect.conditional:
+            sent = {**headers, "If-None-Match": "*"}
+            try:
+                return await finished(self._put(path, key, block, sent))
+            except AlreadyExists:
+                if not dialect.has_folders or not await self._folder_in_the_way(key):
+                    raise
+        await self.refuse_taken(path, key)
+        return await finished(self._put(path, key, block, headers))
+
+    async def _folder_in_the_way(self, key: str) -> bool:
+        """Whether a folder has taken the name of a file: then the condition does not hold."""
+        return await self._bucket.patiently(lambda: has_any(self._bucket, f"{key}/"))
 
     async def _put(
         self, path: Path, key: str, block: Block, headers: Mapping[str, str]

@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 from waterbutler.core.lanes import Lanes
 
-BEHIND = 1 << 20
+BEHIND = 1 << 21
 """How many bytes may have passed that are not hashed yet."""
 TOGETHER = 1 << 22
 """The same of all streams together; with many of them, each waits for its hashes."""
@@ -59,6 +59,7 @@ _busy: WeakSet[Hasher] = WeakSet()
 
 
 def _update(updates: Iterable[Callable[..., None]], chunks: list[bytes]) -> None:
-    for chunk in chunks:
-        for update in updates:
-            update(chunk)
+    # One call for all: each time a thread comes back it waits for the interpreter.
+    data = b"".join(chunks)
+    for update in updates:
+        update(data)
