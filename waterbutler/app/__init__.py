@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import resource
-import sys
 from collections.abc import Callable
 
 from waterbutler import logs
+from waterbutler.app import memory
 from waterbutler.app.job import Job, listen
 from waterbutler.app.supervisor import Supervisor
 from waterbutler.app.worker import serve_alone
 from waterbutler.settings import Settings
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-"""Parameters of ``mallopt`` in glibc; other libraries ignore them or lack the function."""
-_LARGEST_BLOCK = 1 << 22
-"""Blocks of passing bytes are smaller, in bytes."""
-_KEPT = 1 << 23
-"""How much of what was freed is kept for the next block, in bytes."""
 _FILES = 1 << 16
 """How many descriptors one process may want: two for each transfer, one for each connection."""
 
@@ -45,7 +38,7 @@ def run(
         ConfigInvalid: The settings do not fit together, or the address cannot be used.
     """
     logs.configure(settings.logging.level, settings.logging.format)
-    _arrange_memory()
+    memory.arrange()
     _allow_files()
     job = Job(settings, listen(settings), reread or (lambda: settings))
     token = settings.users["admin"].token if standalone and "admin" in settings.users else ""
@@ -57,24 +50,6 @@ def run(
     if settings.server.workers == 1:
         return serve_alone(job, announce)
     return Supervisor(job, announce).run()
-
-
-def _arrange_memory() -> None:
-    """Tell the C library what memory is needed for, where it can be told.
-
-    By default it makes a pool for each thread, and what was freed in one is of no use to another:
-    then the memory of many transfers stays with the process when they are over.
-
-    And by default it gets each large block from the system and gives it back at once: then most of
-    the work for a block of a file is the system's, which clears every page of it.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    with contextlib.suppress(OSError, AttributeError):
-        tell = ctypes.CDLL(None).mallopt
-        tell(_M_ARENA_MAX, 2)
-        tell(_M_MMAP_THRESHOLD, _LARGEST_BLOCK)
-        tell(_M_TRIM_THRESHOLD, _KEPT)
 
 
 def _allow_files() -> None:

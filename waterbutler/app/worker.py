@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from waterbutler.app.job import Job
+from waterbutler.app.memory import tidy
 from waterbutler.core.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ class Worker:
             await current.sweep()
         self._accept(current)
         self._ready()
-        async with _beside(current.sweep() if self._sweep is Sweep.BESIDE else None):
+        sweep = current.sweep() if self._sweep is Sweep.BESIDE else None
+        async with _beside(tidy()), _beside(sweep):
             order = await self._orders.get()
             while order is Order.RELOAD:
                 current = await self._renew(current)
