@@ -44,17 +44,10 @@ class Assembly:
         if size > MAX_SIZE:
             raise TooLarge(f"The storage takes files of at most {MAX_SIZE} bytes.")
         upload, unfinished = self._upload, self._writer.unfinished
-        try:
+        async with upload:
             await finished(upload.begin(self._writer.headers, unfinished))
             if noted is not None:
                 await noted(upload.id)
-        except GeneratorExit:
-            # The event loop is gone and nothing can be awaited.
-            raise
-        except BaseException:
-            if upload.is_open:
-                await finished(upload.abort())
-            raise
         await finished(upload.hand_over())
         return upload.id
 

@@ -25,7 +25,7 @@ class Dialect:
             body with what was signed, ``md5`` where only its etag tells; both if unknown.
         checksums: Whether ``x-amz-checksum-sha256`` and ``x-amz-checksum-crc32`` are compared with
             every body, also with those of parts of uploads that were begun without naming them.
-            They cost a half and a fifth of an ``md5``.
+            They cost a half of an ``md5``, and next to nothing.
         unusable: Characters that the server takes for others.
         has_folders: Whether the server has folders of its own: they take names, and stay behind
             when their last file goes.

@@ -7,7 +7,8 @@ import hashlib
 import re
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar
 
 from waterbutler.core import ByteStream, Hasher
 from waterbutler.core.errors import (
@@ -52,6 +53,8 @@ class _Passing:
 class PartsUpload:
     """One upload in parts. After `begin`, either `complete` or `abort` ends it.
 
+    One that is still open when an ``async with`` fails is aborted.
+
     Args:
         bucket: The bucket.
         key: What the object is called in the end.
@@ -68,6 +71,19 @@ class PartsUpload:
         self._md5s: dict[int, bytes] = {}
         self._unfinished: Unfinished | None = None
         self._note: Note | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # With `GeneratorExit` the event loop is gone and nothing can be awaited.
+        if error is not None and not isinstance(error, GeneratorExit) and self.is_open:
+            await finished(self.abort())
 
     async def begin(self, headers: Mapping[str, str], unfinished: Unfinished | None = None) -> None:
         """Open it.

@@ -236,19 +236,12 @@ class Copier:
     ) -> str | None:
         if not self._bucket.dialect.part_copy:
             raise Unsupported("The storage does not copy files of this size.", path=str(to))
-        upload = PartsUpload(self._bucket, key, str(to))
-        try:
+        async with PartsUpload(self._bucket, key, str(to)) as upload:
             own = {**self._options.headers, **self._kept(headers)}
             await finished(upload.begin(own, self._options.unfinished))
             await self._copy_ranges(upload, original, source)
             conditional = exclusive and await self._writer.claim("complete", to, key)
             return await finished(upload.complete(exclusive=conditional))
-        except GeneratorExit:
-            raise
-        except BaseException:
-            if upload.is_open:
-                await finished(upload.abort())
-            raise
 
     async def _copy_ranges(self, upload: PartsUpload, original: Original, source: Entry) -> None:
         size = source.size or 0

@@ -233,24 +233,20 @@ class Writer:
         mode: WriteMode,
         headers: Mapping[str, str],
     ) -> Entry:
-        upload = PartsUpload(self._bucket, key, str(path))
         exclusive = mode is WriteMode.CREATE
         conditional = False
         try:
-            await finished(upload.begin(headers, self._options.unfinished))
-            await self._fill(upload, pieces, first)
-            conditional = exclusive and await self.claim("complete", path, key)
-            etag = await finished(upload.complete(exclusive=conditional))
-        except GeneratorExit:
-            # The event loop is gone and nothing can be awaited.
-            raise
-        except BaseException as error:
-            if upload.is_open:
-                await finished(upload.abort())
-            if conditional and isinstance(error, PreconditionFailed):
+            async with PartsUpload(self._bucket, key, str(path)) as upload:
+                await finished(upload.begin(headers, self._options.unfinished))
+                await self._fill(upload, pieces, first)
+                conditional = exclusive and await self.claim("complete", path, key)
+                etag = await finished(upload.complete(exclusive=conditional))
+        except PreconditionFailed:
+            if conditional:
                 raise AlreadyExists("The name is taken.", path=str(path)) from None
-            if isinstance(error, NotFound):
-                await self._explain_loss(path, key, mode)
+            raise
+        except NotFound:
+            await self._explain_loss(path, key, mode)
             raise
         written = Entry(path=path, size=pieces.taken, etag=etag)
         return await self.described(key, written)
