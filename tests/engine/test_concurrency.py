@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from waterbutler.core.errors import NotFound
-from waterbutler.engine.concurrency import Shared, in_background, stop, together, unbroken
+from waterbutler.core.waiting import stop
+from waterbutler.engine.concurrency import Shared, in_background, together, unbroken
 
 
 async def settle():

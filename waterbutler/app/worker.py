@@ -17,6 +17,7 @@ import structlog
 from waterbutler.app.job import Job
 from waterbutler.app.memory import tidy
 from waterbutler.core.errors import ConfigInvalid
+from waterbutler.core.waiting import stop
 
 if TYPE_CHECKING:
     from waterbutler.assembly import Assembly
@@ -260,8 +261,7 @@ async def _beside(work: Coroutine[None, None, None] | None) -> AsyncIterator[Non
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await stop(task)
 
 
 async def _unused(assembly: Assembly) -> None:
@@ -275,6 +275,4 @@ async def _first(*tasks: asyncio.Task[object]) -> None:
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stop(*tasks)

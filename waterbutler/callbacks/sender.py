@@ -15,6 +15,7 @@ from waterbutler.callbacks.document import document_of
 from waterbutler.callbacks.spool import Spool, Waiting
 from waterbutler.core.errors import ProviderUnavailable, WaterButlerError
 from waterbutler.core.signing import sign
+from waterbutler.core.waiting import stop
 from waterbutler.events import Event
 from waterbutler.http import HttpClient
 
@@ -102,8 +103,7 @@ class CallbackSink:
         self._closing.set()
         await asyncio.gather(*self._storing)
         if self._sender is not None:
-            self._sender.cancel()
-            await asyncio.gather(self._sender, return_exceptions=True)
+            await stop(self._sender)
             self._sender = None
         await asyncio.to_thread(self._spool.close)
 
@@ -163,9 +163,7 @@ class CallbackSink:
         try:
             await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for waiter in waiters:
-                waiter.cancel()
-            await asyncio.gather(*waiters, return_exceptions=True)
+            await stop(*waiters)
 
     async def _send(self, message: Waiting) -> None:
         try:

@@ -26,6 +26,13 @@ async def outwait(work: asyncio.Future[T]) -> asyncio.CancelledError | None:
     return cancelled
 
 
+async def stop(*tasks: asyncio.Future[T]) -> None:
+    """Cancel tasks and wait until they have ended, however they end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def wake(waiter: asyncio.Future[None] | None) -> None:
     """Let whoever waits go on, if somebody does."""
     if waiter is not None and not waiter.done():

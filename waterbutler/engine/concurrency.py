@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
-from waterbutler.core.waiting import outwait
+from waterbutler.core.waiting import outwait, stop
 
 T = TypeVar("T")
 Emit = Callable[[T], Awaitable[None]]
@@ -22,13 +22,6 @@ async def closing(items: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], N
     finally:
         if isinstance(items, AsyncGenerator):
             await items.aclose()
-
-
-async def stop(*tasks: asyncio.Task[T]) -> None:
-    """Cancel tasks and wait until they have ended, however they end."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def together(count: int, work: Callable[[], Coroutine[None, None, None]]) -> None:

@@ -13,7 +13,8 @@ from isal import isal_zlib
 
 from waterbutler.core import Content, Entry, Path, Provider
 from waterbutler.core.budget import Budget
-from waterbutler.engine.concurrency import Emit, in_background, stop
+from waterbutler.core.waiting import stop
+from waterbutler.engine.concurrency import Emit, in_background
 from waterbutler.engine.walk import walk
 from waterbutler.engine.zipformat import DEFLATED, STORED, Member
 from waterbutler.engine.zipnames import MemberNames

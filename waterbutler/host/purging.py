@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Connection, delete, select, text
 
 from waterbutler.core.errors import WaterButlerError
+from waterbutler.core.waiting import stop
 from waterbutler.host.database import Database
 from waterbutler.host.schema import alone, nodes, now, seen, versions
 
@@ -78,8 +79,7 @@ class Purging:
     async def aclose(self) -> None:
         """Stop."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await stop(self._task)
             self._task = None
 
     async def _go_on(self) -> None:

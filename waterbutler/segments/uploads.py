@@ -14,6 +14,7 @@ import structlog
 
 from waterbutler.core import ByteStream, Entry, Provider
 from waterbutler.core.errors import NotFound, WaterButlerError
+from waterbutler.core.waiting import stop
 from waterbutler.engine.concurrency import unbroken
 from waterbutler.segments import files, native
 from waterbutler.segments.files import SegmentFile
@@ -271,8 +272,7 @@ class SegmentUploads:
     async def aclose(self) -> None:
         """Stop sweeping, and close the file; uploads can go on later."""
         if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.gather(self._sweeper, return_exceptions=True)
+            await stop(self._sweeper)
             self._sweeper = None
         await asyncio.to_thread(self._sessions.close)
 

@@ -19,7 +19,7 @@ from typing import Protocol, cast
 import structlog
 
 from waterbutler.core import ByteStream
-from waterbutler.core.waiting import wake
+from waterbutler.core.waiting import stop, wake
 from waterbutler.server.http1.answer import Answer, refusal
 from waterbutler.server.http1.head import (
     Malformed,
@@ -282,10 +282,8 @@ class Connection(asyncio.BufferedProtocol):
         """Close it; an answer that is not complete is seen to be broken off."""
         if self._exchange is not None:
             self.abort()
-        task = self._task
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        if self._task is not None:
+            await stop(self._task)
 
     async def _run(self) -> None:
         try:

@@ -27,6 +27,7 @@ from waterbutler.core.errors import (
     NotFound,
     WaterButlerError,
 )
+from waterbutler.core.waiting import stop
 from waterbutler.testing.faults import SlowStream
 from waterbutler.testing.plugin import gate
 
@@ -121,9 +122,7 @@ async def close(provider: Provider) -> None:
     for _ in range(3):
         await asyncio.sleep(0)
     left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
+    await stop(*left)
     assert not left, f"tasks still run after the provider was closed: {left}"
 
 
