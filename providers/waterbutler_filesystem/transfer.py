@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from waterbutler.core import Entry, Path, WriteMode
+from waterbutler.core.descriptors import write_all
 from waterbutler.core.errors import AlreadyExists, Corrupted, NotFound, SamePlace, Unsupported
 from waterbutler_filesystem.confined import Folder, identity, is_below
 from waterbutler_filesystem.digests import recall, remember
@@ -391,7 +392,5 @@ def _copy_range(source: int, copy: int, size: int) -> int:
 
 def _copy_block(source: int, copy: int, size: int) -> int:
     block = os.read(source, min(size, 1 << 20))
-    view = memoryview(block)
-    while view:
-        view = view[os.write(copy, view) :]
+    write_all(copy, [block])
     return len(block)

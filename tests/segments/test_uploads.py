@@ -433,7 +433,7 @@ async def test_a_full_disk_is_said(uploads, stored, monkeypatch):
         raise OSError(28, "No space left on device", "/secret/path")
 
     with monkeypatch.context() as patch:
-        patch.setattr("waterbutler.segments.files.os.write", full)
+        patch.setattr("waterbutler.core.descriptors.os.writev", full)
         with pytest.raises(QuotaExceeded) as raised:
             await put(uploads, session, 1, ONE)
     assert "secret" not in raised.value.message

@@ -36,7 +36,6 @@ class Lanes:
     def __init__(self, *workers: Work, run: Run = in_thread) -> None:
         self._lanes = [_Lane(work, run, self._progress) for work in workers]
         self._put = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     @property
@@ -70,20 +69,19 @@ class Lanes:
                 lane.raise_failure()
             if self.behind <= room:
                 return
-            self._loop = asyncio.get_running_loop()
-            waiter = self._waiter = self._loop.create_future()
+            waiter = self._waiter = asyncio.get_running_loop().create_future()
             # A thread that was done before it could see the waiter wakes nobody.
             if self.behind > room:
                 await waiter
 
     def _progress(self) -> None:
         """Called by threads, and where calls end."""
-        waiter, loop = self._waiter, self._loop
-        if waiter is None or waiter.done() or loop is None:
+        waiter = self._waiter
+        if waiter is None or waiter.done():
             return
         # The event loop is closed if nobody waits any more.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(wake, waiter)
+            waiter.get_loop().call_soon_threadsafe(wake, waiter)
 
 
 class _Lane:

@@ -143,6 +143,9 @@ class _Transfer:
     async def _carry(self, target: Target) -> Entry:
         if target.replaces is None:
             return await self._create(target.path)
+        replaced = await self._replace_at_once(target.path)
+        if replaced is not None:
+            return replaced
         if target.replaces.is_folder:
             return await self._replace_folder(target.path)
         return await self._replace_file(target.path)
@@ -170,9 +173,6 @@ class _Transfer:
             return None
 
     async def _replace_file(self, to: Path) -> Entry:
-        replaced = await self._replace_at_once(to)
-        if replaced is not None:
-            return replaced
         entry = await self._make_beside(to)
         if entry is None:
             copied = await copy_file(self.source, self.at, self.dest, to, mode=WriteMode.REPLACE)
@@ -202,9 +202,6 @@ class _Transfer:
             raise
 
     async def _replace_folder(self, to: Path) -> Entry:
-        replaced = await self._replace_at_once(to)
-        if replaced is not None:
-            return replaced
         tree = self._tree(to)
         if to.is_root or not self.dest.capabilities.move_from or not await self._swap(to):
             seen = await tree.overlay()

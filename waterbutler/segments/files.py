@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from waterbutler.core.descriptors import write_all
 from waterbutler.core.disk import explained
 from waterbutler.core.errors import Corrupted, NotFound
 from waterbutler.core.locks import try_lock
@@ -58,10 +59,8 @@ class SegmentFile:
         """Append."""
         data = b"".join(batch)
         self._hash.update(data)
-        view = memoryview(data)
         with explained(_WHAT):
-            while view:
-                view = view[os.write(self._fd, view) :]
+            write_all(self._fd, [data])
 
     def digest(self) -> str:
         """The SHA-256 of what was written, in hexadecimal."""
