@@ -77,6 +77,8 @@ class _Call(Generic[T]):
             result = self._call()
         except BaseException as error:  # noqa: BLE001 - whoever waits for it gets it
             self._delivery.bring(partial(self._fail, error))
+            # The error holds this frame, and the future in here will hold the error.
+            del self
         else:
             self._delivery.bring(partial(self._succeed, result))
 

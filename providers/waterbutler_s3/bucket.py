@@ -141,7 +141,7 @@ class Bucket:
             failure = await _failure(reply)
         if method == "HEAD" and failure.status in {400, 403}:
             failure = await self._explain(key, query, failure)
-        raise Refused(failure, failure.error(self.label, path))
+        raise Refused(failure, self.label, path)
 
     async def call(
         self,
@@ -161,7 +161,7 @@ class Bucket:
         try:
             reply = await self.open(method, key, query, headers=headers, body=body, path=path)
         except Refused as refused:
-            raise refused.error from None
+            raise refused.error() from None
         data = await reply.read(DOCUMENT)
         root = parse_xml(data) if data.strip() else None
         failure = inside(root) if root is not None else None
@@ -216,13 +216,19 @@ class Refused(Exception):
 
     Args:
         failure: What the answer says.
-        error: What is raised for it if nobody knows better.
+        label: What the storage is called.
+        path: What the request was about.
     """
 
-    def __init__(self, failure: Failure, error: WaterButlerError) -> None:
+    def __init__(self, failure: Failure, label: str, path: str | None) -> None:
         super().__init__(failure.code or str(failure.status))
         self.failure = failure
-        self.error = error
+        self._label = label
+        self._path = path
+
+    def error(self) -> WaterButlerError:
+        """What is raised for it if nobody knows better; made anew, because it will know this."""
+        return self.failure.error(self._label, self._path)
 
 
 async def _failure(reply: Reply) -> Failure:

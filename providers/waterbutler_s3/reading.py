@@ -36,7 +36,7 @@ async def ask(
         is_odd = failure.status == 400 and failure.code in {"", "InvalidArgument"}
         if query and (failure.status in {404, 405} or is_odd):
             raise NotFound("There is no such version.", path=str(path)) from None
-        raise refused.error from None
+        raise refused.error() from None
     shown = reply.headers.get("x-amz-version-id", "null")
     if query and shown != query[0][1]:
         # A bucket that keeps no versions may ignore that one is asked for.

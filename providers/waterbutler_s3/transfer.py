@@ -56,7 +56,7 @@ class Original:
         try:
             reply = await self.bucket.open("HEAD", self.key, path=str(path))
         except Refused as refused:
-            raise refused.error from None
+            raise refused.error() from None
         await reply.aclose()
         return from_headers(path, reply.headers), reply.headers
 

@@ -218,9 +218,9 @@ class Writer:
         try:
             reply = await self._bucket.open("HEAD", key, query, path=str(path))
         except Refused as refused:
-            if isinstance(refused.error, NotFound):
+            if isinstance(refused.error(), NotFound):
                 return None
-            raise refused.error from None
+            raise refused.error() from None
         await reply.aclose()
         return from_headers(path, reply.headers)
 

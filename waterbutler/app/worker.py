@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
-COLLECT_AFTER = (10_000, 20, 20)
+COLLECT_AFTER = (10_000, 10, 10)
 """How much is made until garbage is searched for: a request makes a few hundred things and leaves
 no cycles, so that the usual 700 is searching all the time."""
 

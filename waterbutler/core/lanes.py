@@ -34,9 +34,9 @@ class Lanes:
     """
 
     def __init__(self, *workers: Work, run: Run = in_thread) -> None:
+        self._progress = _Progress()
         self._lanes = [_Lane(work, run, self._progress) for work in workers]
         self._put = 0
-        self._waiter: asyncio.Future[None] | None = None
 
     @property
     def behind(self) -> int:
@@ -69,14 +69,21 @@ class Lanes:
                 lane.raise_failure()
             if self.behind <= room:
                 return
-            waiter = self._waiter = asyncio.get_running_loop().create_future()
+            waiter = self._progress.waiter = asyncio.get_running_loop().create_future()
             # A thread that was done before it could see the waiter wakes nobody.
             if self.behind > room:
                 await waiter
 
-    def _progress(self) -> None:
+
+class _Progress:
+    """Wakes who waits for the lanes; apart from them, because each lane knows it."""
+
+    def __init__(self) -> None:
+        self.waiter: asyncio.Future[None] | None = None
+
+    def __call__(self) -> None:
         """Called by threads, and where calls end."""
-        waiter = self._waiter
+        waiter = self.waiter
         if waiter is None or waiter.done():
             return
         # The event loop is closed if nobody waits any more.

@@ -46,7 +46,7 @@ class ByteStream(Closing):
     """
 
     __slots__ = (
-        *("_chunks", "_close", "_closed", "_file", "_hooks", "_sinks"),
+        *("_chunks", "_close", "_file", "_hooks", "_sinks"),
         *("replay", "sent", "size", "started"),
     )
 
@@ -59,9 +59,8 @@ class ByteStream(Closing):
         replay: Callable[[], ByteStream] | None = None,
         file: FileSource | None = None,
     ) -> None:
-        self._chunks = chunks
+        self._chunks: AsyncIterator[bytes] | None = chunks
         self._close = close
-        self._closed = False
         self._sinks: tuple[Sink, ...] = ()
         self._hooks: tuple[Callable[[], None], ...] = ()
         self._file = file
@@ -112,12 +111,13 @@ class ByteStream(Closing):
 
     async def __anext__(self) -> bytes:
         self.started = True
-        if self._closed:
+        chunks = self._chunks
+        if chunks is None:
             raise RuntimeError("The stream is closed.")
         chunk = b""
         while not chunk:
             try:
-                chunk = await anext(self._chunks)
+                chunk = await anext(chunks)
             except StopAsyncIteration:
                 if self.size is not None and self.sent < self.size:
                     raise Corrupted(
@@ -146,15 +146,18 @@ class ByteStream(Closing):
 
     async def aclose(self) -> None:
         """Let go of the source; may be called again."""
-        if self._closed:
+        chunks, self._chunks = self._chunks, None
+        if chunks is None:
             return
-        self._closed = True
+        # All of these may know the stream, and a cycle keeps its memory for long.
+        hooks, self._hooks = self._hooks, ()
+        close, self._close = self._close, None
         try:
-            aclose = getattr(self._chunks, "aclose", None)
+            aclose = getattr(chunks, "aclose", None)
             if aclose is not None:
                 await aclose()
         finally:
-            for hook in self._hooks:
+            for hook in hooks:
                 hook()
-            if self._close is not None:
-                await self._close()
+            if close is not None:
+                await close()

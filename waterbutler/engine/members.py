@@ -147,12 +147,14 @@ class Loader:
                         part.data = await part.loading
                         self._loading.discard(part.loading)
                     elif part.is_small:
-                        part.data = await self._load(part)
+                        part.data = await self._load(part.entry.path, part.member)
                     yield part
                     if part.loading is not None:
                         self._give_back(part.entry.size or 0)
         finally:
-            await stop(*self._loading)
+            # Those that are broken off hold their error, and its frames hold this.
+            loading, self._loading = self._loading, set()
+            await stop(*loading)
             self._give_back(self._taken)
 
     async def _find(self, top: Path, emit: Emit[Part]) -> None:
@@ -163,7 +165,7 @@ class Loader:
                 if entry.is_folder:
                     part.data = b""
                 elif part.is_small and self._take(entry.size or 0):
-                    part.loading = asyncio.create_task(self._load(part))
+                    part.loading = asyncio.create_task(self._load(entry.path, part.member))
                     self._loading.add(part.loading)
                 await emit(part)
 
@@ -191,9 +193,9 @@ class Loader:
         method = DEFLATED if deflates else STORED
         return Member(name=name, method=method, modified=entry.modified)
 
-    async def _load(self, part: Part) -> bytes | None:
+    async def _load(self, path: Path, member: Member) -> bytes | None:
         """Read and compress a small file; ``None`` if it is not small any more."""
-        content = await self._provider.read(part.entry.path)
+        content = await self._provider.read(path)
         async with content.body:
             size = open_size(content)
             if size is None or size > SMALL:
@@ -201,11 +203,11 @@ class Loader:
             data = await content.body.read(SMALL)
         stored = Packer(STORED)
         await stored.feed(data)
-        if data and part.member.method == DEFLATED:
+        if data and member.method == DEFLATED:
             deflated = Packer(DEFLATED)
             packed = await deflated.feed(data) + deflated.finish()
             if len(packed) < len(data):
-                deflated.describe(part.member)
+                deflated.describe(member)
                 return packed
-        stored.describe(part.member)
+        stored.describe(member)
         return data

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -86,21 +87,15 @@ class Session:
             headers = {**headers, "Content-Length": str(upload.size)}
         try:
             with translated(host):
-                async with asyncio.timeout(None) as stall:
-                    if upload is not None:
-                        upload.stall = stall
-                    try:
-                        response = await self._session.request(
-                            method,
-                            url,
-                            headers=headers,
-                            data=upload or body,
-                            allow_redirects=False,
-                            middlewares=() if method in _SAFE else (_once,),
-                        )
-                    finally:
-                        if upload is not None:
-                            upload.stall = None
+                async with nullcontext() if upload is None else upload.watched():
+                    response = await self._session.request(
+                        method,
+                        url,
+                        headers=headers,
+                        data=upload or body,
+                        allow_redirects=False,
+                        middlewares=() if method in _SAFE else (_once,),
+                    )
         except Exception:
             if upload is not None and upload.error is not None:
                 raise upload.error from None
@@ -166,8 +161,16 @@ class _Upload:
         self.size = body.size
         self.error: Exception | None = None
         """What the source raised."""
-        self.stall: asyncio.Timeout | None = None
-        """Runs out when the other side does not take what it is sent."""
+        self._stall: asyncio.Timeout | None = None
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Raise `TimeoutError` where the other side does not take what it is sent."""
+        try:
+            async with asyncio.timeout(None) as self._stall:
+                yield
+        finally:
+            self._stall = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         if self._started:  # the library tries again when a kept connection turns out to be dead
@@ -193,8 +196,8 @@ class _Upload:
             raise
 
     def _watch(self, deadline: float | None) -> None:
-        if self.stall is not None:
-            self.stall.reschedule(deadline)
+        if self._stall is not None:
+            self._stall.reschedule(deadline)
 
 
 def _body(response: aiohttp.ClientResponse, method: str, host: str) -> ByteStream:

@@ -96,11 +96,14 @@ class Retrying(Layer):
                 except WaterButlerError as error:
                     if current.started and current.replay is None:
                         raise
-                    await self._pause(error, tried)
-                    if current.started and current.replay is not None:
-                        used, current = current, current.replay()
-                        if used is not body:
-                            await used.aclose()
+                    delay = self._delay(error, tried)
+                    if delay is None:
+                        raise
+                await asyncio.sleep(delay)
+                if current.started and current.replay is not None:
+                    used, current = current, current.replay()
+                    if used is not body:
+                        await used.aclose()
         finally:
             if current is not body:
                 await current.aclose()
@@ -142,13 +145,14 @@ class Retrying(Layer):
                     yield item
                 return
             except WaterButlerError as error:
-                if started:
+                delay = None if started else self._delay(error, tried)
+                if delay is None:
                     raise
-                await self._pause(error, tried)
             finally:
                 aclose = getattr(items, "aclose", None)
                 if aclose is not None:
                     await aclose()
+            await asyncio.sleep(delay)
 
     async def _repeat(self, call: Callable[[], Awaitable[T]]) -> T:
         tried = 0
@@ -157,11 +161,11 @@ class Retrying(Layer):
             try:
                 return await call()
             except WaterButlerError as error:
-                await self._pause(error, tried)
+                delay = self._delay(error, tried)
+                if delay is None:
+                    raise
+            await asyncio.sleep(delay)
 
-    async def _pause(self, error: WaterButlerError, tried: int) -> None:
-        """Wait, or raise ``error`` if trying again makes no sense."""
-        delay = self._policy.delay(tried, error.retry_after) if error.temporary else None
-        if delay is None:
-            raise error
-        await asyncio.sleep(delay)
+    def _delay(self, error: WaterButlerError, tried: int) -> float | None:
+        """How long to wait; ``None`` if trying again makes no sense."""
+        return self._policy.delay(tried, error.retry_after) if error.temporary else None

@@ -130,6 +130,9 @@ class Handler(Reply):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
             self._fail(error)
+        finally:
+            # Its frames hold this handler.
+            self._refusal = None
 
     async def _prepare(self) -> None:
         """Run `begin`, and remember a refusal where the client is still sending."""

@@ -21,7 +21,7 @@ class Patience:
     """
 
     def __init__(self, give_up: Callable[[], None], seconds: float) -> None:
-        self._give_up = give_up
+        self._give_up: Callable[[], None] | None = give_up
         self._seconds = seconds
         self._last_step = 0.0
         self._moved = 0
@@ -29,9 +29,9 @@ class Patience:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin to watch; may be called again."""
+        """Begin to watch, unless that is over; may be called again."""
         self.theirs()
-        if self._timer is None:
+        if self._timer is None and self._give_up is not None:
             self._set()
 
     def theirs(self, count: int = LEAST) -> None:
@@ -50,7 +50,8 @@ class Patience:
             self._ours_since = time.monotonic()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Watch no longer, for good; what would be called is let go of."""
+        self._give_up = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -62,6 +63,7 @@ class Patience:
         late = time.monotonic() - self._last_step > self._seconds
         if late and self._ours_since is None:
             self._timer = None
-            self._give_up()
+            if self._give_up is not None:
+                self._give_up()
         else:
             self._set()
