@@ -239,13 +239,14 @@ class Butler:
         provider, target = upload.room.provider, upload.target
         guarded = _guarded(provider, target, body, condition)
         try:
-            return await provider.write(
+            written = await provider.write(
                 target.path, guarded, mode=upload.mode, modified=upload.modified
             )
         except AlreadyExists as error:
             raise await _explained(provider, error, target.path) from error
         finally:
             await guarded.aclose()
+        return await provider.described(written)
 
     async def make_folder(self, room: Room, name: str) -> Entry:
         """Make a folder in the room's folder."""

@@ -250,6 +250,12 @@ class S3Provider(Provider):
             raise IsAFolder("Only files are written.", path=str(path))
         return await self._writer.store(path, self._key(path), body, mode, content_type)
 
+    async def described(self, written: Entry) -> Entry:
+        """See `Provider.described`; what was copied or put together is complete."""
+        if written.path.is_folder or written.modified is not None:
+            return written
+        return await self._writer.described(self._key(written.path), written)
+
     async def delete(self, path: Path) -> None:
         """See `Provider.delete`; a bucket with versions keeps the old ones."""
         key = self._key(path)

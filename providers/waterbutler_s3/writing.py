@@ -93,14 +93,13 @@ class Writer:
             await finished(self._undo(key, version, exclusive=exclusive))
             raise Corrupted("The file did not arrive as it was sent.", path=str(path))
         noted = {**answer, SHA256: block.sha256 or ""}
-        written = Entry(
+        return Entry(
             path=path,
             size=block.size,
             etag=etag,
             version=version,
             hashes=hashes_of(etag, noted),
         )
-        return await self.described(key, written)
 
     async def put_marker(self, path: Path, key: str, *, exclusive: bool = False) -> None:
         """Write the empty object that keeps a folder.
@@ -248,8 +247,7 @@ class Writer:
         except NotFound:
             await self._explain_loss(path, key, mode)
             raise
-        written = Entry(path=path, size=pieces.taken, etag=etag)
-        return await self.described(key, written)
+        return Entry(path=path, size=pieces.taken, etag=etag)
 
     async def _explain_loss(self, path: Path, key: str, mode: WriteMode) -> None:
         """Say why an upload is gone: another writer may have won, or somebody cleaned up."""

@@ -166,7 +166,8 @@ class Provider(ABC):
                 Others ignore it. What was kept is in the entry.
 
         Returns:
-            The new file, with the hashes that ``capabilities.hashes`` promises.
+            The new file, with the hashes that ``capabilities.hashes`` promises. What the storage
+            tells only if it is asked again may be missing: `described` asks.
 
         Raises:
             NotFound: The folder does not exist (not raised where folders are only prefixes).
@@ -175,6 +176,14 @@ class Provider(ABC):
             QuotaExceeded, TooLarge: There is no room.
         """
         raise self._unsupported("write")
+
+    async def described(self, written: Entry) -> Entry:
+        """Complete what `write` returned, for somebody who shows it; copies of many do without.
+
+        Most storages have said all by then, and this is ``written``. So it is where asking fails,
+        or where somebody else has written to the same place meanwhile.
+        """
+        return written
 
     async def delete(self, path: Path) -> None:
         """Remove a file, or a folder with everything in it; the root is emptied and stays.

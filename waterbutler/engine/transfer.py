@@ -115,7 +115,8 @@ class _Transfer:
                     return Outcome(await respell(*ends), created=True)
                 target = await choose_target(self.dest, self.to, self.conflict)
                 self._refuse_source_as(target)
-                return Outcome(await self._carry(target), created=target.replaces is None)
+                entry = await self.dest.described(await self._carry(target))
+                return Outcome(entry, created=target.replaces is None)
             except Taken as taken:
                 tries -= 1
                 if tries == 0 or self.conflict is Conflict.WARN:

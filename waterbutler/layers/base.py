@@ -72,6 +72,10 @@ class Layer(Provider):
             path, body, mode=mode, content_type=content_type, modified=modified
         )
 
+    async def described(self, written: Entry) -> Entry:
+        """See `Provider.described`."""
+        return await self.inner.described(written)
+
     async def delete(self, path: Path) -> None:
         """See `Provider.delete`."""
         await self.inner.delete(path)

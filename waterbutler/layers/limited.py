@@ -91,6 +91,11 @@ class Limited(Layer):
         async with self._turns:
             await self.inner.abort_parts(path, upload)
 
+    async def described(self, written: Entry) -> Entry:
+        """See `Provider.described`."""
+        async with self._turns:
+            return await self.inner.described(written)
+
     async def delete(self, path: Path) -> None:
         """See `Provider.delete`."""
         async with self._turns:

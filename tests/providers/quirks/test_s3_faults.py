@@ -31,10 +31,12 @@ from waterbutler.core.errors import (
     Unsupported,
     WaterButlerError,
 )
+from waterbutler.engine.transfer import copy
 from waterbutler.http import HttpClient
 from waterbutler.testing.conformance.base import contents, get, listing, put
 from waterbutler.testing.conformance.writing import noise
 from waterbutler.testing.faults import FailingStream, SlowStream
+from waterbutler.testing.memory import MemoryProvider
 from waterbutler_s3 import S3Credentials, blocks, writing
 from waterbutler_s3.blocks import BUDGET
 from waterbutler_s3.bucket import Patience
@@ -42,6 +44,7 @@ from waterbutler_s3.config import Place, S3Settings, understand
 
 EVER = 1 << 30
 FILE = ROOT.child("file")
+FOLDER = ROOT.child("folder", folder=True)
 LARGE = noise(2 * PART + 100)
 PART_PUT = r"partNumber="
 COMPLETE = r"\?uploadId="
@@ -219,13 +222,57 @@ async def test_a_server_that_never_aborts_is_not_asked_long(tmp_path):
         assert s.pending() == []
 
 
-@pytest.mark.parametrize("data", [b"small", LARGE])
-async def test_looking_for_the_name_is_tried_again(data):
+async def test_looking_for_the_name_is_tried_again():
     """A moment's trouble before a new file costs no upload."""
     async with setting() as s:
         s.between.rule = times(2, error("ServiceUnavailable"), "GET|HEAD", "")
-        await put(s.storage, FILE, data, WriteMode.CREATE)
-        assert await get(s.storage, FILE) == data
+        await put(s.storage, FILE, LARGE, WriteMode.CREATE)
+        assert await get(s.storage, FILE) == LARGE
+
+
+@pytest.mark.parametrize("data", [b"small", LARGE])
+async def test_what_was_written_is_described_in_a_second_request(data):
+    """Who needs it asks, patiently, and only then."""
+    async with setting() as s:
+        written = await put(s.storage, FILE, data)
+        assert written.modified is None
+        s.between.rule = times(2, error("ServiceUnavailable"), "HEAD", "")
+        described = await s.storage.described(written)
+        assert described == await s.storage.stat(FILE)
+        assert (described.etag, described.size) == (written.etag, len(data))
+        s.between.rule = lambda _: error("InternalError", 500)
+        assert await s.storage.described(described) == described
+        assert await s.storage.described(written) == written
+
+
+async def test_what_somebody_else_wrote_is_not_described():
+    async with setting() as s:
+        written = await put(s.storage, FILE, b"mine")
+        await put(s.storage, FILE, b"hers")
+        assert await s.storage.described(written) == written
+
+
+@pytest.mark.parametrize("data", [b"some text", b""])
+async def test_each_file_of_a_folder_is_one_request(data):
+    """Nobody looks at the entries of the copies."""
+    source = MemoryProvider()
+    await source.make_folder(FOLDER)
+    for number in range(3):
+        await put(source, FOLDER.child(f"file {number}"), data)
+    async with setting() as s:
+        asked = []
+        s.between.rule = lambda request: asked.append((request.method, request.target))
+        await copy(source, FOLDER, s.storage, FOLDER)
+        files = [method for method, target in asked if "file%20" in target]
+        assert files == ["PUT"] * 3
+
+
+async def test_the_copy_of_a_file_is_described():
+    source = MemoryProvider()
+    await put(source, FILE, b"some text")
+    async with setting() as s:
+        outcome = await copy(source, FILE, s.storage, FILE)
+        assert outcome.entry == await s.storage.stat(FILE)
 
 
 async def test_parts_that_fail_together_all_fail_seen(io_loop):
