@@ -75,7 +75,7 @@ class OpenFile(Handle):
     def __init__(self, path: Path, fd: int, range: ByteRange | None, *, waits: bool = True) -> None:
         self._fd = fd
         super().__init__()
-        _SHARES.join()
+        _SHARES.join(self)
         try:
             self._begin(path, range, waits=waits)
         except BaseException:
@@ -154,7 +154,7 @@ class OpenFile(Handle):
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-            _SHARES.leave()
+            _SHARES.leave(self)
 
 
 def _read_at_once(fd: int, size: int, offset: int) -> bytes:

@@ -147,7 +147,7 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
     lanes = Lanes(*upload.workers, run=begin)
     batch: list[bytes] = []
     held = 0
-    _SHARES.join()
+    _SHARES.join(upload)
     try:
         if body.size is None or body.size > BATCH:
             await finish(stop, upload.begin)
@@ -168,4 +168,4 @@ async def store(upload: Upload, body: ByteStream) -> Entry:
         await finish(stop, upload.discard)
         raise
     finally:
-        _SHARES.leave()
+        _SHARES.leave(upload)

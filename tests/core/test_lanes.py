@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tests.waiting import until
 from waterbutler.core.lanes import MOST, Lanes
 
 
@@ -31,12 +32,6 @@ class Worker:
 
 class Broken(Exception):
     """What a worker raises."""
-
-
-async def until(condition):
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 async def test_everybody_gets_everything_in_order():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.fakes.osf_host import HMAC_SECRET, running_host
+from tests.waiting import until
 from waterbutler.callbacks import CallbackSink, Schedule, Spool, document_of
 from waterbutler.core import ANONYMOUS, User
 from waterbutler.core.errors import ProviderUnavailable
@@ -86,14 +87,6 @@ def make_sink(io_loop, http, clock, tmp_path):
     yield make
     for sink in sinks:
         io_loop.run_sync(sink.aclose)
-
-
-async def until(condition):
-    for _ in range(1000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
-    assert condition()
 
 
 def waiting(tmp_path):

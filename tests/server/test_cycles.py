@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.harness import ALICE
+from tests.waiting import until
 from waterbutler.server.receive import SmallBody
 from waterbutler_filesystem.config import FilesystemSettings
 from waterbutler_filesystem.provider import FilesystemProvider
@@ -106,9 +107,7 @@ async def test_nothing_is_left(server, name):
 
 async def settled(server):
     """Wait until the last connection is forgotten."""
-    async with asyncio.timeout(20):
-        while server.metrics.active._value.get():
-            await asyncio.sleep(0.01)
+    await until(lambda: not server.metrics.active._value.get())
     await asyncio.sleep(0.1)
 
 

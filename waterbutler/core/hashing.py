@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from functools import partial
-from weakref import WeakSet
 
 from waterbutler.core.lanes import Lanes
+from waterbutler.core.shares import Shares
 
 BEHIND = 1 << 21
 """How many bytes may have passed that are not hashed yet."""
-TOGETHER = 1 << 22
+_SHARES = Shares(1 << 22)
 """The same of all streams together; with many of them, each waits for its hashes."""
 _INLINE_SIZE = 1 << 14
 """Chunks up to this many bytes are hashed at once: a thread would cost more than the hash."""
@@ -39,8 +39,8 @@ class Hasher:
         if len(chunk) <= _INLINE_SIZE and not self._lanes.behind:
             self.update(chunk)
             return
-        _busy.add(self)
-        await self._lanes.put(chunk, min(BEHIND, TOGETHER // len(_busy)))
+        _SHARES.join(self)
+        await self._lanes.put(chunk, _SHARES.share(BEHIND))
 
     def update(self, chunk: bytes) -> None:
         """Take the next chunk at once, for callers that are in a thread already."""
@@ -50,12 +50,12 @@ class Hasher:
     async def digests(self) -> dict[str, str]:
         """The digests of all that was fed, in lower-case hexadecimal."""
         await self._lanes.join()
-        _busy.discard(self)
+        _SHARES.leave(self)
         return {name: hash.hexdigest() for name, hash in self._hashes.items()}
 
-
-_busy: WeakSet[Hasher] = WeakSet()
-"""Who has bytes in memory. Nobody need say that a stream has ended early."""
+    def __del__(self) -> None:
+        # Nobody need say that a stream has ended early.
+        _SHARES.leave(self)
 
 
 def _update(updates: Iterable[Callable[..., None]], chunks: list[bytes]) -> None:

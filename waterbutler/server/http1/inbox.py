@@ -52,7 +52,6 @@ class Inbox:
         self._arrival: asyncio.Future[None] | None = None
         self._left = 0
         self._dechunker: Dechunker | None = None
-        self._shares = False
         self.lost = False
         self.unread = 0
         """How many bytes have come that nobody has asked for."""
@@ -77,7 +76,7 @@ class Inbox:
         """Nothing more will come, and what came is of no use any more."""
         self.lost = True
         self.clear()
-        self._share(False)
+        _SHARES.leave(self)
         self.wake()
 
     def clear(self) -> None:
@@ -100,7 +99,7 @@ class Inbox:
     def expect(self, framing: Framing) -> None:
         """The next bytes are a body."""
         self.has_read_all = framing.is_empty
-        self._share(not framing.is_empty)
+        self._take_part()
         self._left = framing.size or 0
         self._dechunker = Dechunker() if framing.size is None else None
 
@@ -118,7 +117,7 @@ class Inbox:
             content = b"".join(self._dechunker.feed(piece))
             if self._dechunker.ended:
                 self.has_read_all = True
-                self._share(False)
+                self._take_part()
                 self._give_back(self._dechunker.rest)
             if content:
                 return content
@@ -159,13 +158,12 @@ class Inbox:
             piece = piece[: self._left]
         self._left -= len(piece)
         self.has_read_all = not self._left
-        self._share(not self.has_read_all)
+        self._take_part()
         return piece
 
-    def _share(self, shares: bool) -> None:
-        if shares != self._shares:
-            self._shares = shares
-            (_SHARES.join if shares else _SHARES.leave)()
+    def _take_part(self) -> None:
+        """Have a share while a body comes."""
+        (_SHARES.leave if self.has_read_all or self.lost else _SHARES.join)(self)
 
     async def _receive(self) -> bytes:
         while not self._pieces:
