@@ -51,7 +51,7 @@ class ReadHandler(FileHandler, V1Handler):
                 await self.send_archive(room)
             elif read is Read.DESCRIBE:
                 entry = await self.context.butler.describe(room, version=version)
-                self.write_json({"data": self._render.entry(entry)})
+                self.write_json(self._render.document(entry))
             elif read is Read.VERSIONS:
                 await self._versions(room)
             else:
@@ -110,7 +110,7 @@ class ReadHandler(FileHandler, V1Handler):
                 f"{self.context.options.domain}/v1/resources/{place.resource}"
                 f"/providers/{place.mount}{encode_path(place.path)}?{urlencode(parameters)}"
             )
-        data = [self._render.entry(entry) for entry in entries]
+        data = [msgspec.Raw(self._render.encoded(entry)) for entry in entries]
         self.write_json({"data": data, "links": {"next": following}})
 
 

@@ -1,4 +1,9 @@
-"""What v1 shows: JSON-API objects with links."""
+"""What v1 shows: JSON-API objects with links.
+
+A listing has thousands of them, so each is written as JSON by filling in a text: that takes a third
+of the time that it takes to build an object and to write that. Where the object itself is wanted it
+is read from there, so there is one place that says what is in it.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,13 @@ import msgspec
 
 from waterbutler.core import Entry, Path, Version
 from waterbutler.events import Item
-from waterbutler.server.v1.documents import Document, FileAttributes, FolderAttributes, Links
 from waterbutler.service import Room
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~ -]*")
 _ENCODED = {number: quote(chr(number), safe="") for number in range(128)}
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
 
 def encode_path(path: Path) -> str:
@@ -50,9 +55,10 @@ class Renderer:
         self._resource = place.resource
         self._wire_path = room.provider.wire_path
         self._prefix = f"{domain}/v1/resources/{place.resource}/providers/{place.mount}"
+        self._texts = tuple(map(_inside, (self._prefix, place.mount, place.resource)))
         self._can = room.provider.capabilities
         self._tagged: tuple[Entry | None, str] = (None, "")
-        self._above: tuple[tuple[str, ...], str] = ((), "/")
+        self._above: tuple[tuple[str, ...], str, str] = ((), "/", "/")
 
     @property
     def writable(self) -> bool:
@@ -76,11 +82,12 @@ class Renderer:
 
     def entry(self, entry: Entry) -> dict[str, Any]:
         """The JSON-API object of a file or folder."""
-        return _plain(self._document(entry))
+        document: dict[str, Any] = _decode(self._text(entry))
+        return document
 
     def document(self, entry: Entry) -> dict[str, Any]:
         """An answer that shows a file or folder."""
-        return {"data": self.entry(entry)}
+        return {"data": msgspec.Raw(self.encoded(entry))}
 
     def child(self, entry: Entry) -> dict[str, Any]:
         """A file or folder as its folder shows it, when that was copied or moved."""
@@ -95,7 +102,8 @@ class Renderer:
 
     def attributes(self, entry: Entry) -> dict[str, Any]:
         """The flat attributes of a file or folder, as ``children`` shows them."""
-        return _plain(self._attributes(entry, str(self._wire_path(entry.path))))
+        attributes: dict[str, Any] = _decode(self._text(entry))["attributes"]
+        return attributes
 
     def item(self, path: Path, entry: Entry | None = None) -> Item:
         """A file or folder as events name it; with its attributes where its entry is given."""
@@ -111,7 +119,7 @@ class Renderer:
 
     def encoded(self, entry: Entry) -> bytes:
         """`entry` as JSON."""
-        return _encode(self._document(entry))
+        return self._text(entry).encode()
 
     def version(self, version: Version) -> dict[str, Any]:
         """The JSON-API object of a version."""
@@ -132,72 +140,85 @@ class Renderer:
             },
         }
 
-    def _document(self, entry: Entry) -> Document:
-        wire = self._wire_path(entry.path)
-        path = str(wire)
-        return Document(
-            self._provider + path, "files", self._attributes(entry, path), self._links(entry, wire)
-        )
-
-    def _attributes(self, entry: Entry, wire: str) -> FolderAttributes:
+    def _text(self, entry: Entry) -> str:
+        """The JSON of a file or folder, its keys in the order that clients know."""
         path = entry.path
-        common = (
-            _extra(entry),
-            "folder" if path.is_folder else "file",
-            path.name,
-            wire,
-            self._provider,
-            str(path),
-            self.etag(entry),
-            self._resource,
-            entry.size,
-            entry.size,
+        wire = self._wire_path(path)
+        prefix, provider, resource = self._texts
+        shown, url = self._shown(wire)
+        place = shown if wire is path else _inside(str(path))
+        size = "null" if entry.size is None else entry.size
+        return (
+            f'{{"id":"{provider}{shown}","type":"files","attributes":{{"extra":{_extra(entry)},'
+            f'"kind":"{"folder" if path.is_folder else "file"}","name":"{_inside(path.name)}",'
+            f'"path":"{shown}","provider":"{provider}","materialized":"{place}",'
+            f'"etag":"{self.etag(entry)}","resource":"{resource}","size":{size},"sizeInt":{size}'
+            f"{'' if path.is_folder else _of_file(entry)}}},"
+            f'"links":{{{self._links(path, prefix + url)}}}}}'
         )
-        if path.is_folder:
-            return FolderAttributes(*common)
-        modified = _iso(entry.modified)
-        return FileAttributes(*common, entry.content_type, modified, modified, _iso(entry.created))
 
-    def _links(self, entry: Entry, wire: Path) -> Links:
-        """What can be done with an entry; what its storage cannot do is not offered.
+    def _links(self, path: Path, url: str) -> str:
+        """What can be done; what the storage cannot do is not offered.
 
         Links do not depend on who asks: clients in the field read files through ``upload``.
         """
-        url = self._prefix + self._encoded(wire)
-        links = Links()
+        links = ""
         if self._can.write:
-            links.move = links.delete = url
-            links.upload = url + "?kind=file"
-        if not entry.path.is_folder:
-            links.download = url
+            links = f'"move":"{url}","upload":"{url}?kind=file","delete":"{url}"'
+        if not path.is_folder:
+            more = f'"download":"{url}"'
         elif self._can.make_folder:
-            links.new_folder = url + "?kind=folder"
-        return links
+            more = f'"new_folder":"{url}?kind=folder"'
+        else:
+            return links
+        return f"{links},{more}" if links else more
 
     def _encoded(self, path: Path) -> str:
         """`encode_path`, which for what is in the same folder as the one before is short."""
+        return self._shown(path)[1]
+
+    def _shown(self, path: Path) -> tuple[str, str]:
+        """A path inside of a JSON string, and in a URL; its folder is mostly the one before."""
         names = path.names
         if not names:
-            return "/"
-        above, prefix = self._above
+            return "/", "/"
+        above, shown, encoded = self._above
         if above != names[:-1]:
             above = names[:-1]
-            prefix = encode_path(Path(above))
-            self._above = above, prefix
-        return prefix + _encoded(names[-1]) + ("/" if path.is_folder else "")
+            folder = Path(above)
+            shown, encoded = _inside(str(folder)), encode_path(folder)
+            self._above = above, shown, encoded
+        end = "/" if path.is_folder else ""
+        return shown + _inside(names[-1]) + end, encoded + _encoded(names[-1]) + end
 
 
-def _extra(entry: Entry) -> dict[str, Any]:
+def _inside(text: str) -> str:
+    """A text as it stands between the quotes of a JSON string."""
+    return text if _PLAIN.fullmatch(text) else _encode(text)[1:-1].decode()
+
+
+def _extra(entry: Entry) -> str:
     """What only the storage knows, and the hashes."""
+    if not entry.extra and not entry.hashes:
+        return "{}"
     extra: dict[str, Any] = dict(entry.extra)
     if entry.hashes:
         extra.setdefault("hashes", dict(entry.hashes))
-    return extra
+    return _encode(extra).decode()
 
 
-def _plain(document: msgspec.Struct) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(document)
-    return plain
+def _of_file(entry: Entry) -> str:
+    """The attributes that folders do not have."""
+    kind = "null" if entry.content_type is None else _encode(entry.content_type).decode()
+    modified, created = _moment(entry.modified), _moment(entry.created)
+    return (
+        f',"contentType":{kind},"modified":{modified},"modified_utc":{modified},'
+        f'"created_utc":{created}'
+    )
+
+
+def _moment(moment: datetime | None) -> str:
+    return "null" if moment is None else f'"{_iso(moment)}"'
 
 
 def _iso(moment: datetime | None) -> str | None:
