@@ -1,11 +1,16 @@
-"""What happened, for whoever must know: the host."""
+"""What happened, for whoever must know: the host.
+
+Each download makes these, whether or not anybody wants to know, so they are structs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
+
+import msgspec
 
 from waterbutler.core import User
 
@@ -15,8 +20,7 @@ DOWNLOADS = frozenset({"download_file", "download_zip"})
 TRANSFERS = frozenset({"move", "copy"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, kw_only=True):
     """The file or folder that something happened to.
 
     Attributes:
@@ -35,11 +39,10 @@ class Item:
     name: str
     path: str
     materialized: str
-    attributes: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    attributes: Mapping[str, Any] = _NOTHING
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """The request that made it happen.
 
     Attributes:
@@ -59,8 +62,7 @@ class Origin:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened, or a copy or move that failed.
 
     Attributes:

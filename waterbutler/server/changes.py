@@ -97,7 +97,8 @@ class TransferHandler(RoomHandler):
             raise
         moved = renderer.item(outcome.entry.path, outcome.entry)
         if outcome.entry.is_folder:
-            moved = replace(moved, attributes={**moved.attributes, "children": self._children})
+            attributes = {**moved.attributes, "children": self._children}
+            moved = msgspec.structs.replace(moved, attributes=attributes)
         self.note(action, folder, moved, source=item)
         return outcome
 

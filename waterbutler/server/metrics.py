@@ -88,6 +88,7 @@ class Metrics:
         self._storages = _StorageMetrics(registry)
         self._request_series: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self._call_series: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
+        self._byte_series: dict[tuple[str, ...], Counter] = {}
 
     def request(self, dialect: str, method: str, action: str, status: int, seconds: float) -> None:
         """A request is over. Looking series up by their labels is slow, so they are kept."""
@@ -113,7 +114,11 @@ class Metrics:
 
     def transferred(self, storage: StorageInfo, direction: str, count: int) -> None:
         """See `waterbutler.layers.Observer`."""
-        self._storages.bytes.labels(storage.name, direction).inc(count)
+        key = (storage.name, direction)
+        series = self._byte_series.get(key)
+        if series is None:
+            series = self._byte_series[key] = self._storages.bytes.labels(*key)
+        series.inc(count)
 
     def render(self) -> bytes:
         """Everything in the text format of Prometheus."""

@@ -149,6 +149,10 @@ class FlakyProvider(Provider):
             path, body, mode=mode, content_type=content_type, modified=modified
         )
 
+    async def described(self, written: Entry) -> Entry:
+        """See `Provider.described`; does not fail."""
+        return await self.inner.described(written)
+
     async def delete(self, path: Path) -> None:
         """See `Provider.delete`."""
         failure = self._begin("delete")
