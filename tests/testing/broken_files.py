@@ -195,6 +195,16 @@ class ForgetsTimes(MemoryProvider):
         return await super().write(path, body, **options)
 
 
+class SaysHalf(MemoryProvider):
+    """A write leaves out what nobody can ask for."""
+
+    caught_by = ("test_what_was_written_can_be_described",)
+
+    async def write(self, path, body, **options):
+        entry = await super().write(path, body, **options)
+        return msgspec.structs.replace(entry, modified=None)
+
+
 class AnswersWithTheWish(MemoryProvider):
     """Says that it kept what it did not keep."""
 

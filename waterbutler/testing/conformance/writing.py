@@ -25,6 +25,7 @@ from waterbutler.testing.conformance.base import (
     get,
     listing,
     put,
+    same_facts,
     tree,
     wrong_kind,
 )
@@ -119,6 +120,18 @@ class Writing(ContractBase):
         assert entry.size == size
         assert await get(provider, FILE) == data
         assert await listing(provider) == ["/file.txt"]
+
+    @pytest.mark.needs("write")
+    @pytest.mark.parametrize("size", [0, 100_000])
+    async def test_what_was_written_can_be_described(self, provider: Provider, size: int) -> None:
+        """In full: what a write leaves out is asked for where somebody looks."""
+        written = await put(provider, FILE, noise(size))
+        described, found = await provider.described(written), await provider.stat(FILE)
+        same_facts(described, found)
+        assert (described.modified is None) == (found.modified is None)
+        assert (described.created is None) == (found.created is None)
+        assert described.hashes == found.hashes
+        assert await provider.described(described) == described
 
     @pytest.mark.needs("write")
     async def test_write_replaces_by_default(self, provider: Provider) -> None:
