@@ -1,8 +1,8 @@
 """What v1 shows: JSON-API objects with links.
 
-A listing has thousands of them, so each is written as JSON by filling in a text: that takes a third
-of the time that it takes to build an object and to write that. Where the object itself is wanted it
-is read from there, so there is one place that says what is in it.
+A listing has thousands of them, so each is written as JSON by filling in a text: that takes less
+time than to build an object and to write that. Where the object itself is wanted it is read from
+there, so there is one place that says what is in it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Renderer:
 
     def url(self, path: Path) -> str:
         """The URL of a file or folder in v1, without parameters."""
-        return self._prefix + self._encoded(self._wire_path(path))
+        return self._prefix + self._shown(self._wire_path(path))[1]
 
     def entry(self, entry: Entry) -> dict[str, Any]:
         """The JSON-API object of a file or folder."""
@@ -172,10 +172,6 @@ class Renderer:
         else:
             return links
         return f"{links},{more}" if links else more
-
-    def _encoded(self, path: Path) -> str:
-        """`encode_path`, which for what is in the same folder as the one before is short."""
-        return self._shown(path)[1]
 
     def _shown(self, path: Path) -> tuple[str, str]:
         """A path inside of a JSON string, and in a URL; its folder is mostly the one before."""
