@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
 from typing import TypeAlias
 
 import msgspec
@@ -27,6 +27,42 @@ _Who: TypeAlias = tuple[str | None, str | None]
 class _Opened:
     provider: Provider
     users: int = 0
+
+
+class Use:
+    """A storage that is kept open as long as an ``async with`` lasts, or from `begin` to `end`.
+
+    Args:
+        opened: The storage.
+        trim: Closes what nobody uses.
+    """
+
+    __slots__ = ("_opened", "_trim")
+
+    def __init__(self, opened: _Opened, trim: Callable[[], None]) -> None:
+        self._opened = opened
+        self._trim = trim
+
+    def begin(self) -> Provider:
+        """It is used from now on."""
+        self._opened.users += 1
+        return self._opened.provider
+
+    def end(self) -> None:
+        """It is used no longer."""
+        self._opened.users -= 1
+        self._trim()
+
+    async def __aenter__(self) -> Provider:
+        return self.begin()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.end()
 
 
 class Mounts:
@@ -58,21 +94,14 @@ class Mounts:
         self._digests: dict[tuple[object, ...], tuple[Grant, bytes]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    @asynccontextmanager
-    async def use(self, grant: Grant, *, resource: str, name: str) -> AsyncIterator[Provider]:
-        """The storage of a grant, in its layers, as long as the context lasts.
+    def use(self, grant: Grant, *, resource: str, name: str) -> Use:
+        """The storage of a grant, in its layers, for who uses it.
 
         Raises:
             NotFound: No such provider is installed.
             ConfigInvalid: Its settings or credentials make no sense.
         """
-        opened = self._take(grant, resource, name)
-        opened.users += 1
-        try:
-            yield opened.provider
-        finally:
-            opened.users -= 1
-            self._trim()
+        return Use(self._take(grant, resource, name), self._trim)
 
     async def aclose(self) -> None:
         """Close everything."""

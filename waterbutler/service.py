@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
@@ -17,7 +16,6 @@ from waterbutler.core import (
     Conflict,
     Content,
     Entry,
-    Grant,
     Identity,
     Path,
     Provider,
@@ -27,14 +25,13 @@ from waterbutler.core import (
 from waterbutler.core.errors import (
     AlreadyExists,
     InvalidRequest,
-    IsAFolder,
-    NotAFolder,
     NotFound,
     WaterButlerError,
 )
 from waterbutler.engine.archive import zip_file, zip_folder
 from waterbutler.engine.naming import Target, choose_target
 from waterbutler.engine.transfer import Outcome, copy, move
+from waterbutler.entering import Entering, Place, Room
 from waterbutler.mounts import Mounts
 
 Condition: TypeAlias = Callable[[Entry | None], None]
@@ -44,38 +41,6 @@ __all__ = ["Butler", "Condition", "Outcome", "Place", "Room", "Upload", "always"
 
 CURRENT_VERSIONS = frozenset({"", "latest", "latest-published"})
 """Names of the current version that every storage understands, also one without versions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a request points to: a mount of a resource, and the path of its URL."""
-
-    resource: str
-    mount: str
-    path: Path
-    legacy: bool = False
-    """The request came by version 0 of the API. Its paths may end with a name in a folder also
-    where the storage's URLs have ids, so they can point to what is not there yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A place that was entered: who is in it, what they may do, and the opened storage."""
-
-    place: Place
-    grant: Grant
-    provider: Provider
-    path: Path
-    """The place's path as the storage knows it."""
-
-    @property
-    def above(self) -> Room:
-        """The folder around the room's path, for who gives a name inside of it.
-
-        Raises:
-            BadPath: The path is the root.
-        """
-        return replace(self, path=self.path.parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +94,14 @@ class Butler:
         self._mounts = mounts
         self._concurrency = concurrency
 
-    @asynccontextmanager
-    async def enter(
+    def enter(
         self, place: Place, action: Action, identity: Identity, *, version: str | None = None
-    ) -> AsyncIterator[Room]:
+    ) -> Entering:
         """Ask for the right to do ``action``, open the storage and find the path in it.
 
-        Raises:
+        Returns:
+            What does so where an ``async with`` begins, and raises:
+
             Unauthenticated, Forbidden: The action is not allowed.
             NotFound: There is no such resource, mount, provider or id.
         """
@@ -148,10 +114,7 @@ class Butler:
             legacy=place.legacy,
             identity=identity,
         )
-        grant = await self.auth.authorize(request)
-        async with self._mounts.use(grant, resource=place.resource, name=place.mount) as provider:
-            path = await _located(provider, place)
-            yield Room(place, grant, provider, path)
+        return Entering(self.auth, self._mounts, place, request)
 
     async def describe(self, room: Room, *, version: str | None = None) -> Entry:
         """The file or folder at the room's path."""
@@ -308,26 +271,6 @@ class Butler:
 
 def always(entry: Entry | None) -> None:
     """The condition that always holds."""
-
-
-async def _located(provider: Provider, place: Place) -> Path:
-    """The path of a place as its storage knows it.
-
-    Raises:
-        NotFound: The storage looks ids up, and has no such id.
-    """
-    wire = place.path
-    try:
-        return await provider.locate(wire)
-    except NotFound:
-        if not place.legacy or wire.is_root:
-            raise
-    folder = await provider.locate(wire.parent)
-    named = folder.child(wire.name, folder=wire.is_folder)
-    try:
-        return (await provider.stat(named)).path
-    except (NotFound, IsAFolder, NotAFolder):
-        return named
 
 
 def _version(room: Room, version: str | None) -> str | None:

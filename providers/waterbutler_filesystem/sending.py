@@ -7,14 +7,14 @@ import sys
 
 from waterbutler.core.errors import Corrupted
 from waterbutler_filesystem.reading import OpenFile
-from waterbutler_filesystem.threads import Stop, finish
+from waterbutler_filesystem.threads import Stop, finish, others_wait
 
 CAN_SEND = sys.platform.startswith("linux")
 """Elsewhere ``sendfile`` has other rules, or there is none."""
 STEP = 1 << 23
 """How many bytes to ask the system to send at once."""
 TURN = 1 << 26
-"""After how many bytes a thread looks whether others wait for it."""
+"""After how many bytes a thread goes to others, if some wait for it."""
 TAIL = 1 << 16
 """The end of a file is read, so that it can be held back until it is clear that the file has not
 changed meanwhile."""
@@ -40,7 +40,9 @@ class FileToSend:
 
     def _send(self, fd: int, stop: Stop) -> int:
         total = 0
-        while total < TURN and self.sendable and not stop.is_set():
+        while self.sendable and not stop.is_set():
+            if total >= TURN and others_wait():
+                break
             try:
                 sent = self._file.send(fd, min(self.sendable, STEP))
             except BlockingIOError:

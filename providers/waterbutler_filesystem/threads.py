@@ -95,20 +95,28 @@ class _Call(Generic[T]):
             self.done.set_exception(error)
 
 
+_Inbox = SimpleQueue[_Call[Any]]
+"""Where one thread finds its next call."""
+
+
 class _Pool:
-    """Threads that are started when needed, anew after a fork."""
+    """Threads that are started when needed, anew after a fork.
+
+    The one that was busy last is the next to get a call: it is the quickest to wake, and those that
+    are too many sleep on.
+    """
 
     def __init__(self) -> None:
         self.renew()
         os.register_at_fork(after_in_child=self.renew)
 
     def renew(self) -> None:
-        self._waiting: SimpleQueue[_Call[Any]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._waiting: deque[_Call[Any]] = deque()
         self._deliveries: WeakKeyDictionary[asyncio.AbstractEventLoop, _Delivery] = (
             WeakKeyDictionary()
         )
-        # One item for each thread that waits: adding and removing cannot be torn apart.
-        self._idle: deque[None] = deque()
+        self._idle: list[_Inbox] = []
         self._started = 0
 
     def submit(self, call: Callable[[], T]) -> _Call[T]:
@@ -118,24 +126,46 @@ class _Pool:
         if delivery is None:
             delivery = self._deliveries[loop] = _Delivery(loop)
         work = _Call(call, loop, delivery)
-        self._waiting.put(work)
-        if len(self._idle) < self._waiting.qsize() and self._started < COUNT:
-            self._started += 1
-            name = f"filesystem-{self._started}"
-            threading.Thread(
-                target=self._work, args=(self._waiting,), name=name, daemon=True
-            ).start()
+        with self._lock:
+            inbox = self._idle.pop() if self._idle else self._start()
+            if inbox is None:
+                self._waiting.append(work)
+            else:
+                inbox.put(work)
         return work
 
-    def _work(self, waiting: SimpleQueue[_Call[Any]]) -> None:
-        idle = self._idle
+    @property
+    def is_busy(self) -> bool:
+        """Whether calls wait for a thread."""
+        return bool(self._waiting)
+
+    def _start(self) -> _Inbox | None:
+        """Start a thread, unless there are enough, or there can be no more."""
+        if self._started == COUNT:
+            return None
+        inbox: _Inbox = SimpleQueue()
+        name = f"filesystem-{self._started + 1}"
+        thread = threading.Thread(target=self._work, args=(inbox,), name=name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._started:
+                raise
+            return None
+        self._started += 1
+        return inbox
+
+    def _work(self, inbox: _Inbox) -> None:
         while True:
-            idle.append(None)
-            work = waiting.get()
-            idle.pop()
+            work = inbox.get()
             work.run()
             # What it holds may be large.
             del work
+            with self._lock:
+                if self._waiting:
+                    inbox.put(self._waiting.popleft())
+                else:
+                    self._idle.append(inbox)
 
 
 _pool = _Pool()
@@ -157,6 +187,11 @@ class Stop(threading.Event):
 def begin(call: Callable[[], T]) -> asyncio.Future[T]:
     """Call something in a thread; whoever cancels the wait does not end the call."""
     return _pool.submit(call).done
+
+
+def others_wait() -> bool:
+    """Whether a call that takes long should end, and be gone on with when others had their turn."""
+    return _pool.is_busy
 
 
 async def run(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -5,6 +5,7 @@ import json
 import time
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from tests.fakes.osf_host import KEYS, USER, FakeHost, Refused
@@ -66,7 +67,7 @@ def handler(host, http):
 
 
 def shown(**identity) -> AccessRequest:
-    return replace(REQUEST, identity=Identity(**identity))
+    return msgspec.structs.replace(REQUEST, identity=Identity(**identity))
 
 
 async def refused(handler, request=REQUEST):
@@ -109,7 +110,7 @@ async def test_another_service(handler, host):
 @pytest.mark.parametrize(("action", "words"), ACTIONS.items(), ids=str)
 async def test_the_words_for_an_action(handler, host, action, words):
     """Each row of the table."""
-    await handler.authorize(replace(REQUEST, action=action))
+    await handler.authorize(msgspec.structs.replace(REQUEST, action=action))
     data = host.last("auth").said["data"]
     assert (data["action"], data["intent"]) == words
 
@@ -121,7 +122,7 @@ def test_every_action_has_its_words():
 
 async def test_the_whole_question(handler, host):
     """What is in the token, in the order that the hosts know."""
-    request = replace(
+    request = msgspec.structs.replace(
         shown(
             cookie="a cookie",
             view_only="key&1",
@@ -366,29 +367,29 @@ async def test_a_silent_host(handler, host, http):
 async def test_only_looking_is_remembered(host, http, action):
     """The host counts downloads and views, and decides about each change."""
     handler = OsfHandler(http, OsfExchange(url=host.auth_url, keys=KEYS, keep_seconds=60))
-    first = await handler.authorize(replace(REQUEST, action=action))
-    second = await handler.authorize(replace(REQUEST, action=action))
+    first = await handler.authorize(msgspec.structs.replace(REQUEST, action=action))
+    second = await handler.authorize(msgspec.structs.replace(REQUEST, action=action))
     assert first == second
     kept = action in {Action.METADATA, Action.REVISIONS}
     assert len(host.calls) == (1 if kept else 2)
 
 
-LOOK = replace(REQUEST, action=Action.METADATA)
+LOOK = msgspec.structs.replace(REQUEST, action=Action.METADATA)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        replace(LOOK, resource="other"),
-        replace(LOOK, provider="s3"),
-        replace(LOOK, path="/else"),
-        replace(LOOK, version="1"),
-        replace(LOOK, action=Action.REVISIONS),
-        replace(LOOK, identity=Identity(authorization="Bearer x")),
-        replace(LOOK, identity=Identity(cookie="x")),
-        replace(LOOK, identity=Identity(cookies={"osf": "x"})),
-        replace(LOOK, identity=Identity(view_only="x")),
-        replace(LOOK, identity=Identity(headers={"x-osf-otp": "1"})),
+        msgspec.structs.replace(LOOK, resource="other"),
+        msgspec.structs.replace(LOOK, provider="s3"),
+        msgspec.structs.replace(LOOK, path="/else"),
+        msgspec.structs.replace(LOOK, version="1"),
+        msgspec.structs.replace(LOOK, action=Action.REVISIONS),
+        msgspec.structs.replace(LOOK, identity=Identity(authorization="Bearer x")),
+        msgspec.structs.replace(LOOK, identity=Identity(cookie="x")),
+        msgspec.structs.replace(LOOK, identity=Identity(cookies={"osf": "x"})),
+        msgspec.structs.replace(LOOK, identity=Identity(view_only="x")),
+        msgspec.structs.replace(LOOK, identity=Identity(headers={"x-osf-otp": "1"})),
     ],
 )
 async def test_another_question_is_asked(host, http, other):

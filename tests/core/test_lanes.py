@@ -40,7 +40,7 @@ async def test_everybody_gets_everything_in_order():
     lanes = Lanes(*workers)
     pieces = [b"%d" % number for number in range(2000)]
     for piece in pieces:
-        await lanes.put(piece, random.choice([0, 100, 10_000]))
+        await lanes.put([piece], random.choice([0, 100, 10_000]))
         if random.random() < 0.05:
             await asyncio.sleep(0)
     await lanes.join()
@@ -55,7 +55,7 @@ async def test_the_slow_one_does_not_hold_up_the_fast_one():
     slow.gate.clear()
     lanes = Lanes(slow, fast)
     for piece in (b"a", b"b", b"c"):
-        await lanes.put(piece, 3)
+        await lanes.put([piece], 3)
     await until(lambda: fast.pieces == [b"a", b"b", b"c"])
     assert (slow.pieces, lanes.behind) == ([], 3)
     slow.gate.set()
@@ -68,8 +68,8 @@ async def test_it_waits_where_there_is_no_room():
     slow = Worker()
     slow.gate.clear()
     lanes = Lanes(slow, Worker())
-    await lanes.put(b"1234", 4)
-    waiting = asyncio.create_task(lanes.put(b"5678", 4))
+    await lanes.put([b"1234"], 4)
+    waiting = asyncio.create_task(lanes.put([b"5678"], 4))
     await asyncio.sleep(0.05)
     assert not waiting.done()
     slow.gate.set()
@@ -85,7 +85,7 @@ async def test_what_has_piled_up_is_handed_over_together():
     lanes = Lanes(worker)
     piece = bytes(MOST // 4)
     for _ in range(9):
-        await lanes.put(piece, 9 * MOST)
+        await lanes.put([piece], 9 * MOST)
     await until(lambda: worker.inside)
     worker.gate.set()
     await lanes.join()
@@ -104,9 +104,9 @@ async def test_what_a_worker_raises():
     other = Worker()
     lanes = Lanes(breaks, other)
     with pytest.raises(Broken):
-        await lanes.put(b"a", 0)
+        await lanes.put([b"a"], 0)
     with pytest.raises(Broken):
-        await lanes.put(b"b", 10)
+        await lanes.put([b"b"], 10)
     with pytest.raises(Broken):
         await lanes.join()
     await lanes.stop()
@@ -119,7 +119,7 @@ async def test_stopping():
     worker.gate.clear()
     lanes = Lanes(worker)
     for piece in (b"a", b"b"):
-        await lanes.put(piece, 2)
+        await lanes.put([piece], 2)
         await until(lambda: worker.inside)
     stopping = asyncio.create_task(lanes.stop())
     await asyncio.sleep(0.05)
@@ -135,7 +135,7 @@ async def test_whoever_stops_waiting_leaves_no_task():
     worker = Worker()
     worker.gate.clear()
     lanes = Lanes(worker)
-    waiting = asyncio.create_task(lanes.put(b"a", 0))
+    waiting = asyncio.create_task(lanes.put([b"a"], 0))
     await until(lambda: worker.inside)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
@@ -147,7 +147,7 @@ async def test_whoever_stops_waiting_leaves_no_task():
 async def test_nobody():
     """Without workers nothing is ever left to do."""
     lanes = Lanes()
-    await lanes.put(b"a", 0)
+    await lanes.put([b"a"], 0)
     await lanes.join()
     assert lanes.behind == 0
 
@@ -158,6 +158,6 @@ async def test_new_work_after_all_was_done():
     lanes = Lanes(worker)
     async with asyncio.timeout(60):
         for number in range(3000):
-            await lanes.put(b"x", 0 if number % 3 else 1)
+            await lanes.put([b"x"], 0 if number % 3 else 1)
         await lanes.join()
     assert len(worker.pieces) == 3000

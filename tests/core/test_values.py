@@ -4,7 +4,7 @@ import ast
 import asyncio
 import hashlib
 import re
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError
 from pathlib import Path as FsPath
 
 import pytest
@@ -223,18 +223,22 @@ class TestValues:
             uri=secret,
             headers={"a": secret},
         )
-        grant = Grant(user=User(), provider="memory", credentials={"key": secret})
+        grant = Grant(user=User(), provider="memory", credentials={"key": secret}, view_only=secret)
         request = AccessRequest(
             resource="a", provider="b", action=Action.DELETE, path="/", identity=identity
         )
         assert secret not in f"{identity!r} {grant!r} {request!r}"
+        assert repr(Identity(origin="http://a", cookie=secret)) == (
+            "Identity(same_origin=False, referrer=None, user_agent=None, origin='http://a')"
+        )
+        assert "provider='memory'" in repr(grant)
 
     def test_defaults_are_not_shared_by_accident(self):
         """Two values made without arguments are equal and cannot be changed through each other."""
         assert Identity() == Identity()
-        for part in fields(Identity):
-            value = getattr(Identity(), part.name)
-            assert not isinstance(value, dict | list | set), part.name
+        for name in Identity.__struct_fields__:
+            value = getattr(Identity(), name)
+            assert not isinstance(value, dict | list | set), name
 
 
 class TestProviderDefaults:

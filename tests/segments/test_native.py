@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
+import msgspec
 import pytest
 
 from tests.segments.conftest import OWNER, announced, content, plan_of, put_all, sha256
@@ -212,7 +213,7 @@ async def test_a_name_that_is_taken_meanwhile(storage, begin, put, butler, room,
         await uploads.finish(OWNER, session.id, Expected(), butler, upload)
     assert await read(storage) == b"theirs"
     assert await uploads.get(OWNER, session.id)
-    again = await butler.begin_upload(replace(room, path=FILE), None, always)
+    again = await butler.begin_upload(msgspec.structs.replace(room, path=FILE), None, always)
     await uploads.finish(OWNER, session.id, Expected(), butler, again)
     assert await read(storage) == ONE
 
@@ -316,7 +317,7 @@ async def test_what_the_storage_has_takes_no_room_here(make_uploads, storage, bu
 async def test_another_storage_has_not_the_upload(begin, put, uploads, room, butler):
     session = await begin(plan_of(ONE, TWO))
     await put(session, 2, TWO)
-    elsewhere = replace(room, provider=Observed(Storage(), Metrics()))
+    elsewhere = msgspec.structs.replace(room, provider=Observed(Storage(), Metrics()))
     with pytest.raises(NotFound):
         await put(session, 1, ONE, room=elsewhere)
     await put(session, 1, ONE)

@@ -161,7 +161,9 @@ class Unhashed(MemoryProvider):
 
     async def read(self, path, *, range=None, version=None):
         content = await super().read(path, range=range, version=version)
-        return replace(content, entry=msgspec.structs.replace(content.entry, hashes={}))
+        return msgspec.structs.replace(
+            content, entry=msgspec.structs.replace(content.entry, hashes={})
+        )
 
 
 async def test_a_digest_that_is_not_known(make_server):

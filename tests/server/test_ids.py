@@ -1,7 +1,5 @@
 """Storages whose URLs hold ids: what the contract says of them is true of v1 as a whole."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 
@@ -44,7 +42,7 @@ class Identified(MemoryProvider):
 
     async def read(self, path, *, range=None, version=None):
         content = await super().read(path, range=range, version=version)
-        return replace(content, entry=self._named(content.entry))
+        return msgspec.structs.replace(content, entry=self._named(content.entry))
 
     async def write(self, path, body, *, mode, content_type=None, modified=None):
         return self._named(await super().write(path, body, mode=mode))

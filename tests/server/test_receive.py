@@ -7,7 +7,7 @@ import io
 import json
 import socket
 import struct
-from dataclasses import replace
+import tracemalloc
 
 import aiohttp
 import msgspec
@@ -16,9 +16,9 @@ import requests
 
 from tests.harness import ALICE, BASE, BOB, LARGE, NOBODY, named
 from waterbutler.core import ByteStream, Content
-from waterbutler.core.errors import Interrupted, ProviderFault, QuotaExceeded
+from waterbutler.core.errors import Interrupted, ProviderFault, QuotaExceeded, TooLarge
 from waterbutler.server.patience import Patience
-from waterbutler.server.receive import LEAST, ROOM, BodyIntake, interrupted
+from waterbutler.server.receive import LEAST, ROOM, BodyIntake, SmallBody, interrupted
 
 PIECE = b"x" * (1 << 20)
 
@@ -677,7 +677,9 @@ async def test_a_download_that_breaks(server, log, version, known):
         async def vague(path, *, range=None, version=None):
             content = await read(path, range=range, version=version)
             content.body.size = None
-            return replace(content, entry=msgspec.structs.replace(content.entry, size=None))
+            return msgspec.structs.replace(
+                content, entry=msgspec.structs.replace(content.entry, size=None)
+            )
 
         server.storage.inner.read = vague
     async with server.connection() as connection:
@@ -921,3 +923,27 @@ async def test_a_channel_whose_client_is_gone():
     assert await anext(intake.stream) == b"half"
     with pytest.raises(Interrupted):
         await anext(intake.stream)
+
+
+def test_a_document_that_comes_in_crumbs():
+    """It takes no more memory than one that comes at once."""
+    size = 100_000
+    tracemalloc.start()
+    try:
+        body = SmallBody(size)
+        for start in range(0, size, 2):
+            body.add(b"%02d" % (start % 100))
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken < 2 * size
+    assert body.data() == b"".join(b"%02d" % (start % 100) for start in range(0, size, 2))
+
+
+def test_a_document_that_is_too_large_stays_so():
+    """Whatever comes after the piece that was too much."""
+    body = SmallBody(3)
+    body.add(b"123")
+    for _ in range(2):
+        with pytest.raises(TooLarge):
+            body.add(b"4")

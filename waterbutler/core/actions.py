@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
+from typing import ClassVar
+
+import msgspec
 
 from waterbutler.core.entry import JSON
 
@@ -62,33 +64,44 @@ class Conflict(Enum):
     """Keep both: the new one gets `` (1)``, `` (2)``, …"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class _Discreet(msgspec.Struct, frozen=True, kw_only=True):
+    """A struct of which only ``SHOWN`` is in its ``repr``, and so in logs and tracebacks."""
+
+    SHOWN: ClassVar[tuple[str, ...]]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.SHOWN)
+        return f"{type(self).__name__}({shown})"
+
+
+class Identity(_Discreet, frozen=True, kw_only=True):
     """What a client shows to say who it is, and about where it comes from.
 
-    Nothing here is trusted; secrets are kept out of ``repr``.
+    Nothing here is trusted; secrets are kept out of ``repr``. `msgspec.structs.replace` gives one
+    with other values, as it does for the other structs here.
     """
 
-    authorization: str | None = field(default=None, repr=False)
+    SHOWN = ("same_origin", "referrer", "user_agent", "origin")
+
+    authorization: str | None = None
     """The ``Authorization`` header as it came."""
-    cookies: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS, repr=False)
-    cookie: str | None = field(default=None, repr=False)
+    cookies: Mapping[str, str] = _NO_HEADERS
+    cookie: str | None = None
     """The ``cookie`` query parameter."""
-    view_only: str | None = field(default=None, repr=False)
+    view_only: str | None = None
     """The ``view_only`` query parameter; empty counts as absent."""
     same_origin: bool = False
     """The request provably comes from this server's own pages."""
-    csrf_token: str | None = field(default=None, repr=False)
+    csrf_token: str | None = None
     referrer: str | None = None
     user_agent: str | None = None
     origin: str | None = None
-    uri: str = field(default="", repr=False)
-    headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS, repr=False)
+    uri: str = ""
+    headers: Mapping[str, str] = _NO_HEADERS
     """Further headers that an auth handler may want to relay, lower-case names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessRequest:
+class AccessRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody wants to do something somewhere."""
 
     resource: str
@@ -103,8 +116,7 @@ class AccessRequest:
     identity: Identity = Identity()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class User(msgspec.Struct, frozen=True, kw_only=True):
     """Who acts; all empty for anonymous."""
 
     id: str | None = None
@@ -115,15 +127,19 @@ class User:
 ANONYMOUS = User()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(_Discreet, frozen=True, kw_only=True):
     """The answer to an access request that is allowed: which storage to open, and for whom."""
+
+    SHOWN = (
+        *("user", "provider", "settings", "callback_url"),
+        *("writable", "redirect", "read_only", "foreign"),
+    )
 
     user: User
     provider: str
     """The registered name of the provider to open."""
-    settings: Mapping[str, JSON] = field(default_factory=lambda: _NOTHING)
-    credentials: Mapping[str, JSON] = field(default_factory=lambda: _NOTHING, repr=False)
+    settings: Mapping[str, JSON] = _NOTHING
+    credentials: Mapping[str, JSON] = _NOTHING
     callback_url: str | None = None
     writable: bool = False
     """Whether the user may write here, for showing what is possible; not a permission."""
@@ -131,7 +147,7 @@ class Grant:
     """Whether downloads may be redirected to the storage; ``None``: as the server is set up."""
     read_only: bool = False
     """The mount refuses every change, whoever asks."""
-    view_only: str | None = field(default=None, repr=False)
+    view_only: str | None = None
     """The key that the user reads with: some hosts hide names from who has one."""
     foreign: bool = False
     """Somebody else than this server's settings named the storage, and with it other machines."""

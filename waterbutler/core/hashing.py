@@ -40,7 +40,7 @@ class Hasher:
             self.update(chunk)
             return
         _SHARES.join(self)
-        await self._lanes.put(chunk, _SHARES.share(BEHIND))
+        await self._lanes.put([chunk], _SHARES.share(BEHIND))
 
     def update(self, chunk: bytes) -> None:
         """Take the next chunk at once, for callers that are in a thread already."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from waterbutler.core.waiting import outwait, wake
 
@@ -43,15 +43,15 @@ class Lanes:
         """How many bytes somebody has still to do."""
         return self._put - min((lane.done for lane in self._lanes), default=self._put)
 
-    async def put(self, piece: bytes, room: int) -> None:
-        """Hand over the next piece, and wait until at most ``room`` bytes are left to do.
+    async def put(self, pieces: Sequence[bytes], room: int) -> None:
+        """Hand over the next pieces, and wait until at most ``room`` bytes are left to do.
 
         Raises:
             BaseException: What a worker raised. It is given nothing more.
         """
-        self._put += len(piece)
+        self._put += sum(map(len, pieces))
         for lane in self._lanes:
-            lane.put(piece)
+            lane.put(pieces)
         await self._catch_up(room)
 
     async def join(self) -> None:
@@ -110,9 +110,9 @@ class _Lane:
         self._failure: BaseException | None = None
         self.done = 0
 
-    def put(self, piece: bytes) -> None:
+    def put(self, pieces: Sequence[bytes]) -> None:
         if self._failure is None:
-            self._waiting.append(piece)
+            self._waiting.extend(pieces)
             if self._call is None:
                 self._begin()
 

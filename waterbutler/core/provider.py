@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TypeAlias
 
+import msgspec
+
 from waterbutler.core.byterange import ByteRange, Span
 from waterbutler.core.capabilities import Capabilities
 from waterbutler.core.entry import Entry, StorageInfo, Version
@@ -29,8 +31,7 @@ class WriteMode(Enum):
     """Nothing, or something of the same kind, which is replaced in one step."""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """What a read gives: the bytes, what they belong to, and which part of it they are.
 
     ``span`` is ``None`` when the whole file was asked for. Whoever gets a content closes its body.

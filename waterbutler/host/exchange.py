@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -155,7 +155,9 @@ class Exchange:
             action=action,
             path=asked.path,
             version=str(asked.version) if asked.version else None,
-            identity=replace(identity, cookie=asked.cookie or None, same_origin=trusted),
+            identity=msgspec.structs.replace(
+                identity, cookie=asked.cookie or None, same_origin=trusted
+            ),
         )
 
     async def _located(self, request: AccessRequest) -> Location | None:

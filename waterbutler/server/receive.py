@@ -116,7 +116,8 @@ class SmallBody:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._parts: list[bytes] = []
+        # Not a list: a client that sends byte by byte would fill it with objects.
+        self._data = bytearray()
         self._size = 0
 
     def add(self, chunk: bytes) -> None:
@@ -127,13 +128,13 @@ class SmallBody:
         """
         self._size += len(chunk)
         if self._size > self._limit:
-            self._parts.clear()
+            self._data.clear()
             raise TooLarge(f"The body of this request has at most {self._limit} bytes.")
-        self._parts.append(chunk)
+        self._data += chunk
 
     def data(self) -> bytes:
         """The whole body."""
-        return b"".join(self._parts)
+        return bytes(self._data)
 
 
 def interrupted() -> Interrupted:

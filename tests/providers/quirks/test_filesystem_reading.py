@@ -3,13 +3,14 @@
 import asyncio
 import gc
 import os
+import socket
 import threading
 
 import pytest
 
 from waterbutler.core import ROOT, ByteRange, ByteStream, Path
 from waterbutler.core.errors import Corrupted, WaterButlerError
-from waterbutler_filesystem import FilesystemProvider, FilesystemSettings
+from waterbutler_filesystem import FilesystemProvider, FilesystemSettings, reading, sending
 from waterbutler_filesystem.reading import BATCH, BLOCK
 from waterbutler_filesystem.threads import Handle
 
@@ -243,3 +244,29 @@ def test_a_handle_is_not_closed_under_a_thread():
     thread.join()
     probe.close()
     assert released == ["inside"]
+
+
+@pytest.mark.skipif(not sending.CAN_SEND, reason="files are read on this system")
+@pytest.mark.parametrize("crowded", [False, True])
+async def test_a_long_send_makes_room_for_others(provider, tmp_path, monkeypatch, crowded):
+    """But goes on in its thread if nobody waits for one."""
+    step = 1 << 12
+    monkeypatch.setattr(reading, "FIRST_BLOCK", step)
+    monkeypatch.setattr(sending, "STEP", step)
+    monkeypatch.setattr(sending, "TURN", 4 * step)
+    monkeypatch.setattr(sending, "others_wait", lambda: crowded)
+    # The socket has room for all of it.
+    data = os.urandom(sending.TAIL + 8 * step)
+    (tmp_path / "file").write_bytes(data)
+    content = await provider.read(FILE)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        async with content.body as body:
+            sent = []
+            while body.sendable:
+                sent.append(await body.send_to(ours.fileno()))
+        ours.shutdown(socket.SHUT_WR)
+        with theirs.makefile("rb") as received:
+            assert received.read() == data[: 8 * step]
+    assert sent == ([4 * step, 4 * step] if crowded else [8 * step])

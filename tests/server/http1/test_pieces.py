@@ -1,9 +1,11 @@
 """How much is taken from the system at once."""
 
+import asyncio
+
 import pytest
 
 from waterbutler.server.http1.head import EMPTY, Framing
-from waterbutler.server.http1.inbox import PIECE, Inbox
+from waterbutler.server.http1.inbox import PIECE, PIECES_AHEAD, READ_AHEAD, Inbox
 
 BODY = Framing(size=10)
 CHUNKED = Framing(size=None)
@@ -14,13 +16,17 @@ ENDS = {
 
 
 class Transport:
-    """One that need not be told anything."""
+    """Knows only whether it shall read."""
+
+    reads = True
 
     def pause_reading(self):
         """See `asyncio.Transport`."""
+        self.reads = False
 
     def resume_reading(self):
         """See `asyncio.Transport`."""
+        self.reads = True
 
 
 async def test_many_take_less():
@@ -55,3 +61,24 @@ async def test_who_has_all_needs_no_share(end):
     for inbox in inboxes:
         inbox.expect(EMPTY)
     assert inboxes[0].piece == PIECE
+
+
+@pytest.mark.parametrize("piece", [b"x", bytes(READ_AHEAD // 10)], ids=len)
+async def test_who_is_not_heard_is_not_read_much_further(piece):
+    """Neither by the byte, where each piece takes more memory than its bytes."""
+    transport = Transport()
+    inbox = Inbox(transport)
+    inbox.expect(Framing(size=1 << 20))
+    count = 0
+    while transport.reads:
+        inbox.feed(piece)
+        count += 1
+    assert count == (11 if len(piece) > 1 else PIECES_AHEAD)
+    for _ in range(count):
+        assert await inbox.next_body() == piece
+    more = asyncio.create_task(inbox.next_body())
+    await asyncio.sleep(0)
+    assert transport.reads
+    inbox.feed(piece)
+    assert await more == piece
+    inbox.lose()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
 
 import msgspec
 
@@ -61,7 +60,7 @@ class GatewaySession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 def identity_of(token: str, client: Identity) -> Identity:
     """What a client shows that uses a session: the user's token, and nothing of its own."""
-    return replace(
+    return msgspec.structs.replace(
         client,
         authorization=f"Bearer {token}",
         cookies={},

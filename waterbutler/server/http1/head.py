@@ -106,13 +106,13 @@ class Request(httputil.HTTPServerRequest):
         """The parameters of the query, each with all of its values."""
         return parse_qs_bytes(self.query, keep_blank_values=True)
 
-    @cached_property
+    @property
     def expects_continue(self) -> bool:
         """Whether the client waits with the body until it is told to send it."""
         expected = self.headers.get("Expect", "")
         return self.version == "HTTP/1.1" and expected.lower() == "100-continue"
 
-    @cached_property
+    @property
     def keeps_connection(self) -> bool:
         """Whether the client wants to ask again on this connection."""
         wish = self.headers.get("Connection", "").lower()

@@ -15,6 +15,8 @@ from waterbutler.server.http1.head import EMPTY, Framing, Headers, Malformed, pa
 
 READ_AHEAD = 1 << 16
 """From how many bytes on that nobody has asked for yet the client is not read any further."""
+PIECES_AHEAD = 1 << 10
+"""The same in pieces: each takes memory besides, and a client may send byte by byte."""
 PIECE = 1 << 18
 """How many bytes to take from the system at once, at most."""
 _SHARES = Shares(1 << 21, smallest=1 << 15)
@@ -67,7 +69,8 @@ class Inbox:
         """Bytes came."""
         self._pieces.append(data)
         self.unread += len(data)
-        if self.unread >= READ_AHEAD and not self._paused:
+        much = self.unread >= READ_AHEAD or len(self._pieces) >= PIECES_AHEAD
+        if much and not self._paused:
             self._paused = True
             self._transport.pause_reading()
         self.wake()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import ClassVar
 
 import msgspec
@@ -220,7 +219,7 @@ class OpsHandler(TransferHandler, V0Handler):
         """See `TransferHandler.identities`; each end may bring a session cookie of its own."""
         who, ops = self.who, self._ops
         here, there = ops.source_cookie or who.cookie, ops.destination_cookie or who.cookie
-        return replace(who, cookie=here), replace(who, cookie=there)
+        return msgspec.structs.replace(who, cookie=here), msgspec.structs.replace(who, cookie=there)
 
 
 class CopyHandler(OpsHandler):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import msgspec
+
 from waterbutler.core import Action, Conflict, Path, check_name
 from waterbutler.core.errors import InvalidRequest, NotFound, TooLarge
 from waterbutler.server.documents import (
@@ -27,8 +29,7 @@ _WORD = re.compile(r"\w+")
 MFR_ACTION = "X-Cos-Mfr-Request-Action"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """What the URL of a request says."""
 
     place: Place

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path as FsPath
 from types import MappingProxyType
 
+import msgspec
 from tornado.template import Loader
 
 from waterbutler.auth import COOKIE
@@ -123,7 +124,11 @@ class PageHandler(FileHandler):
     def who(self) -> Identity:
         """The identity of the request, with the token of a form that is believed."""
         identity = self.identity(view_only=self.links.view_only)
-        return replace(identity, csrf_token=self._believed) if self._believed else identity
+        return (
+            msgspec.structs.replace(identity, csrf_token=self._believed)
+            if self._believed
+            else identity
+        )
 
     def enter(self, room: Room, action: Action) -> None:
         """Note who is where, for the page, for the log and for errors."""
