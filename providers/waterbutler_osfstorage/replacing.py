@@ -13,7 +13,7 @@ from waterbutler.core.errors import (
 )
 from waterbutler.core.filetree import Destination, FileTree, Node
 from waterbutler.core.path import MAX_NAME_BYTES
-from waterbutler_osfstorage.steps import unbroken
+from waterbutler.core.waiting import unbroken
 
 
 async def make_way(

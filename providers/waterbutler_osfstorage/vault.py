@@ -32,9 +32,9 @@ from waterbutler.core.errors import (
     WaterButlerError,
 )
 from waterbutler.core.filetree import Blob, Location
+from waterbutler.core.waiting import unbroken
 from waterbutler.plugins import Context, Mount
 from waterbutler.version import __version__
-from waterbutler_osfstorage.steps import unbroken
 
 HASHES = ("md5", "sha1", "sha256")
 """What is computed of everything that is stored."""

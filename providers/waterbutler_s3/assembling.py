@@ -12,9 +12,10 @@ from waterbutler.core.errors import (
     ProviderUnavailable,
     TooLarge,
 )
+from waterbutler.core.waiting import unbroken
 from waterbutler_s3.bucket import Bucket
 from waterbutler_s3.config import MIN_PART
-from waterbutler_s3.parts import MAX_PARTS, PartsUpload, finished
+from waterbutler_s3.parts import MAX_PARTS, PartsUpload
 from waterbutler_s3.writing import MAX_SIZE, Writer
 
 PARTS = PartLimits(min_size=MIN_PART, max_size=5 << 30, max_count=MAX_PARTS)
@@ -45,10 +46,10 @@ class Assembly:
             raise TooLarge(f"The storage takes files of at most {MAX_SIZE} bytes.")
         upload, unfinished = self._upload, self._writer.unfinished
         async with upload:
-            await finished(upload.begin(self._writer.headers, unfinished))
+            await unbroken(upload.begin(self._writer.headers, unfinished))
             if noted is not None:
                 await noted(upload.id)
-        await finished(upload.hand_over())
+        await unbroken(upload.hand_over())
         return upload.id
 
     async def put(self, number: int, body: ByteStream, sha256: str) -> SentPart:
@@ -66,7 +67,7 @@ class Assembly:
         exclusive = mode is WriteMode.CREATE
         conditional = exclusive and await self._writer.claim("complete", self._path, self._key)
         try:
-            etag = await finished(self._upload.complete(exclusive=conditional))
+            etag = await unbroken(self._upload.complete(exclusive=conditional))
         except PreconditionFailed:
             raise AlreadyExists("The name is taken.", path=str(self._path)) from None
         except NotFound:
@@ -76,7 +77,7 @@ class Assembly:
 
     async def abort(self) -> None:
         """See `Provider.abort_parts`; what fails is remembered by who asked."""
-        if not await finished(self._upload.abort()):
+        if not await unbroken(self._upload.abort()):
             raise ProviderUnavailable("The storage does not abort an upload.")
 
     def _lost(self) -> NotFound:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from waterbutler.core import ByteStream, Hasher
 from waterbutler.core.errors import (
@@ -20,14 +20,12 @@ from waterbutler.core.errors import (
     ProviderUnavailable,
     WaterButlerError,
 )
-from waterbutler.core.waiting import outwait
+from waterbutler.core.waiting import unbroken
 from waterbutler_s3.blocks import Block
 from waterbutler_s3.bucket import Bucket, Payload, Refused
 from waterbutler_s3.entries import clean_etag, is_md5
 from waterbutler_s3.listing import uploads
 from waterbutler_s3.unfinished import MOMENT, Begun, Note, Unfinished
-
-T = TypeVar("T")
 
 MAX_PARTS = 10_000
 _COMBINED = re.compile(r"[0-9a-f]{32}-[0-9]+")
@@ -83,7 +81,7 @@ class PartsUpload:
     ) -> None:
         # With `GeneratorExit` the event loop is gone and nothing can be awaited.
         if error is not None and not isinstance(error, GeneratorExit) and self.is_open:
-            await finished(self.abort())
+            await unbroken(self.abort())
 
     async def begin(self, headers: Mapping[str, str], unfinished: Unfinished | None = None) -> None:
         """Open it.
@@ -308,16 +306,3 @@ async def _begun_then(bucket: Bucket, begun: Begun) -> list[str]:
     """The uploads of the key that began when this one did."""
     moments = [(id, moment) async for id, moment in uploads(bucket, begun.key) if moment]
     return [id for id, moment in moments if abs(moment.timestamp() - begun.since) < MOMENT]
-
-
-async def finished(step: Awaitable[T]) -> T:
-    """Wait for a step to its end, also if the caller is cancelled meanwhile.
-
-    What was sent may be done although nobody waits for the answer: only who has seen the answer
-    knows what there is to clean up.
-    """
-    task = asyncio.ensure_future(step)
-    cancelled = await outwait(task)
-    if cancelled is not None:
-        raise cancelled
-    return task.result()

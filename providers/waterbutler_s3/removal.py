@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence, Set
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape  # only writes
 
-from waterbutler.core.errors import NotFound, ProviderFault, WaterButlerError
+from waterbutler.core.errors import NotFound, ProviderFault
+from waterbutler.core.waiting import together
 from waterbutler_s3.blocks import Block
 from waterbutler_s3.bucket import Bucket
 from waterbutler_s3.failures import Failure
@@ -62,7 +63,7 @@ async def delete_keys(bucket: Bucket, keys: Sequence[str]) -> None:
     """Delete objects; those that are not there count as deleted.
 
     Raises:
-        WaterButlerError: One could not be deleted; others are.
+        WaterButlerError: One could not be deleted; others may be.
     """
     plain = [key for key in keys if not _NOT_IN_XML.search(key)]
     for start in range(0, len(plain), BATCH):
@@ -73,13 +74,7 @@ async def delete_keys(bucket: Bucket, keys: Sequence[str]) -> None:
         async with slots:
             await delete_key(bucket, key)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for key in keys:
-                if _NOT_IN_XML.search(key):
-                    group.create_task(one(key))
-    except* WaterButlerError as failed:
-        raise failed.exceptions[0] from None
+    await together(one(key) for key in keys if _NOT_IN_XML.search(key))
 
 
 async def delete_key(bucket: Bucket, key: str, *, path: str | None = None) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from waterbutler.core import Entry, Path, WriteMode
 from waterbutler.core.errors import AlreadyExists, BadPath, SamePlace, Unsupported
+from waterbutler.core.waiting import unbroken
 from waterbutler_s3.bucket import Bucket
 from waterbutler_s3.listing import has_any
-from waterbutler_s3.parts import finished
 from waterbutler_s3.transfer import Copier, Original, refuse_strangers
 
 
@@ -35,7 +35,7 @@ async def take(copier: Copier, source: Side, to: Side, mode: WriteMode, *, keep:
     original = Original(source.bucket, source.key)
     taken, copy = await copier.copy_file(original, at, to.path, to.key, mode)
     if not keep:
-        await finished(original.delete_unchanged(at, taken))
+        await unbroken(original.delete_unchanged(at, taken))
     return copy
 
 
@@ -51,5 +51,5 @@ async def _take_folder(
         raise AlreadyExists("There is such a folder.", entry=Entry(path=path), path=str(path))
     copied = await copier.copy_folder(source.bucket, source.key, at, to.key, path)
     if not keep:
-        await finished(copier.delete_copied(source.bucket, source.key, copied))
+        await unbroken(copier.delete_copied(source.bucket, source.key, copied))
     return Entry(path=path)

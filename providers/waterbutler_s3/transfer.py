@@ -14,14 +14,14 @@ from waterbutler.core.errors import (
     NotFound,
     PreconditionFailed,
     Unsupported,
-    WaterButlerError,
 )
+from waterbutler.core.waiting import together, unbroken
 from waterbutler_s3.blocks import Block
 from waterbutler_s3.bucket import Bucket, Refused
 from waterbutler_s3.entries import clean_etag, from_headers
 from waterbutler_s3.listing import Object, pages
 from waterbutler_s3.options import WriteOptions
-from waterbutler_s3.parts import MAX_PARTS, PartsUpload, finished
+from waterbutler_s3.parts import MAX_PARTS, PartsUpload
 from waterbutler_s3.removal import delete_below, delete_folders, delete_key, delete_keys, folders_of
 from waterbutler_s3.writing import Writer
 
@@ -137,7 +137,7 @@ class Copier:
         except GeneratorExit:
             raise
         except BaseException:
-            await finished(delete_below(self._bucket, to_prefix))
+            await unbroken(delete_below(self._bucket, to_prefix))
             raise
         if not copied:
             raise NotFound("There is no such folder.", path=str(at))
@@ -176,14 +176,9 @@ class Copier:
                     await self.copy_file(original, at, to, key, WriteMode.REPLACE)
 
         try:
-            async with asyncio.TaskGroup() as group:
-                for found in objects:
-                    group.create_task(one(found))
-        except* WaterButlerError as failed:
-            error = failed.exceptions[0]
-            if isinstance(error, Forbidden):
-                raise Unsupported("The storage does not copy this by itself.") from error
-            raise error from None
+            await together(one(found) for found in objects)
+        except Forbidden as error:
+            raise Unsupported("The storage does not copy this by itself.") from error
 
     async def _copy(
         self,
@@ -221,7 +216,7 @@ class Copier:
             "x-amz-copy-source": original.header(),
             "x-amz-metadata-directive": "COPY",
         }
-        _, root = await finished(self._bucket.call("PUT", key, headers=headers, path=str(to)))
+        _, root = await unbroken(self._bucket.call("PUT", key, headers=headers, path=str(to)))
         return clean_etag(root.findtext("ETag")) if root is not None else None
 
     async def _copy_parts(
@@ -238,10 +233,10 @@ class Copier:
             raise Unsupported("The storage does not copy files of this size.", path=str(to))
         async with PartsUpload(self._bucket, key, str(to)) as upload:
             own = {**self._options.headers, **self._kept(headers)}
-            await finished(upload.begin(own, self._options.unfinished))
+            await unbroken(upload.begin(own, self._options.unfinished))
             await self._copy_ranges(upload, original, source)
             conditional = exclusive and await self._writer.claim("complete", to, key)
-            return await finished(upload.complete(exclusive=conditional))
+            return await unbroken(upload.complete(exclusive=conditional))
 
     async def _copy_ranges(self, upload: PartsUpload, original: Original, source: Entry) -> None:
         size = source.size or 0
@@ -259,12 +254,7 @@ class Copier:
             async with slots:
                 await upload.copy(number, headers)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number, start in enumerate(range(0, size, step), 1):
-                    group.create_task(one(number, start))
-        except* WaterButlerError as failed:
-            raise failed.exceptions[0] from None
+        await together(one(number, start) for number, start in enumerate(range(0, size, step), 1))
 
     def _kept(self, headers: Mapping[str, str]) -> dict[str, str]:
         """What a copy in parts must be told, because it does not come along."""

@@ -16,12 +16,13 @@ from waterbutler.core.errors import (
     TooLarge,
     WaterButlerError,
 )
+from waterbutler.core.waiting import raise_first, stop, unbroken
 from waterbutler_s3.blocks import BOTH, BUDGET, PIPES, SMALL, Block, InFile, InMemory
 from waterbutler_s3.bucket import Bucket, Refused
 from waterbutler_s3.entries import SHA256, clean_etag, from_headers, hashes_of, is_md5
 from waterbutler_s3.listing import has_any
 from waterbutler_s3.options import WriteOptions
-from waterbutler_s3.parts import MAX_PARTS, PartsUpload, finished
+from waterbutler_s3.parts import MAX_PARTS, PartsUpload
 from waterbutler_s3.unfinished import Unfinished
 
 MAX_SIZE = 5 << 40
@@ -85,12 +86,12 @@ class Writer:
         if exclusive:
             answer = await self._put_new(path, key, block, sent)
         else:
-            answer = await finished(self._put(path, key, block, sent))
+            answer = await unbroken(self._put(path, key, block, sent))
         etag = clean_etag(answer.get("ETag"))
         version = answer.get("x-amz-version-id")
         md5 = block.md5.hex() if block.md5 else etag
         if etag is not None and is_md5(etag, answer) and etag != md5:
-            await finished(self._undo(key, version, exclusive=exclusive))
+            await unbroken(self._undo(key, version, exclusive=exclusive))
             raise Corrupted("The file did not arrive as it was sent.", path=str(path))
         noted = {**answer, SHA256: block.sha256 or ""}
         return Entry(
@@ -113,7 +114,7 @@ class Writer:
         if exclusive and "put" in dialect.conditional and not dialect.has_folders:
             headers["If-None-Match"] = "*"
         try:
-            await finished(self._put(path, key, block, headers))
+            await unbroken(self._put(path, key, block, headers))
         except AlreadyExists:
             raise AlreadyExists(
                 "There is such a folder.", entry=Entry(path=path), path=str(path)
@@ -172,12 +173,12 @@ class Writer:
         if "put" in dialect.conditional:
             sent = {**headers, "If-None-Match": "*"}
             try:
-                return await finished(self._put(path, key, block, sent))
+                return await unbroken(self._put(path, key, block, sent))
             except AlreadyExists:
                 if not dialect.has_folders or not await self._folder_in_the_way(key):
                     raise
         await self.refuse_taken(path, key)
-        return await finished(self._put(path, key, block, headers))
+        return await unbroken(self._put(path, key, block, headers))
 
     async def _folder_in_the_way(self, key: str) -> bool:
         """Whether a folder has taken the name of a file: then the condition does not hold."""
@@ -236,10 +237,10 @@ class Writer:
         conditional = False
         try:
             async with PartsUpload(self._bucket, key, str(path)) as upload:
-                await finished(upload.begin(headers, self._options.unfinished))
+                await unbroken(upload.begin(headers, self._options.unfinished))
                 await self._fill(upload, pieces, first)
                 conditional = exclusive and await self.claim("complete", path, key)
-                etag = await finished(upload.complete(exclusive=conditional))
+                etag = await unbroken(upload.complete(exclusive=conditional))
         except PreconditionFailed:
             if conditional:
                 raise AlreadyExists("The name is taken.", path=str(path)) from None
@@ -275,9 +276,7 @@ class Writer:
             while running:
                 await _next_done(running)
         finally:
-            for task in running:
-                task.cancel()
-            await finished(asyncio.gather(*running, return_exceptions=True))
+            await unbroken(stop(*running))
             # It may be one that nobody has begun to send.
             block.close()
 
@@ -318,10 +317,10 @@ async def _next_done(running: set[asyncio.Task[None]]) -> None:
     """Wait until one of the tasks ends; raises what it raised."""
     done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
     running -= done
-    # All are looked at: several may have failed at the same time.
-    errors = [error for task in done if (error := task.exception()) is not None]
-    if errors:
-        raise errors[0]
+    try:
+        raise_first(done)
+    finally:
+        done.clear()
 
 
 class _Pieces:

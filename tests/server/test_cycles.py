@@ -5,13 +5,11 @@ up to megabytes.
 """
 
 import asyncio
-import gc
 import json
-from collections import Counter
-from contextlib import contextmanager
 
 import pytest
 
+from tests.garbage import garbage
 from tests.harness import ALICE
 from tests.waiting import until
 from waterbutler.server.receive import SmallBody
@@ -109,30 +107,6 @@ async def settled(server):
     """Wait until the last connection is forgotten."""
     await until(lambda: not server.metrics.active._value.get())
     await asyncio.sleep(0.1)
-
-
-@contextmanager
-def garbage():
-    """What is left in cycles of all that this project's classes have made, by name."""
-    found = Counter()
-    gc.collect()
-    before = gc.isenabled(), gc.get_debug()
-    gc.disable()
-    gc.set_debug(gc.DEBUG_SAVEALL)
-    try:
-        yield found
-        gc.collect()
-        kinds = [type(each) for each in gc.garbage]
-        found.update(f"{k.__module__}.{k.__name__}" for k in kinds if is_ours(k))
-    finally:
-        gc.set_debug(before[1])
-        gc.garbage.clear()
-        if before[0]:
-            gc.enable()
-
-
-def is_ours(kind):
-    return str(kind.__module__).partition(".")[0].startswith("waterbutler")
 
 
 def test_a_cycle_is_seen():

@@ -6,7 +6,7 @@ import asyncio
 
 from waterbutler.core import Path, Provider
 from waterbutler.core.errors import NotFound, WaterButlerError
-from waterbutler.engine.concurrency import unbroken
+from waterbutler.core.waiting import unbroken
 
 TIME_LIMIT = 60.0
 """Seconds after which taking something back is given up."""

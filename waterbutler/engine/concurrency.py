@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
-from waterbutler.core.waiting import outwait, stop
+from waterbutler.core.waiting import stop
 
 T = TypeVar("T")
 Emit = Callable[[T], Awaitable[None]]
@@ -22,16 +22,6 @@ async def closing(items: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], N
     finally:
         if isinstance(items, AsyncGenerator):
             await items.aclose()
-
-
-async def together(count: int, work: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run ``work`` in ``count`` tasks; the first error cancels the others and is raised."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(count):
-                group.create_task(work())
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
 
 
 async def in_background(
@@ -58,6 +48,8 @@ async def in_background(
         task.result()
     finally:
         await stop(task)
+        # What it raised goes through this frame.
+        del task
 
 
 class Shared(Generic[T]):
@@ -73,22 +65,3 @@ class Shared(Generic[T]):
     async def __anext__(self) -> T:
         async with self._turn:
             return await anext(self._items)
-
-
-async def unbroken(
-    step: Coroutine[None, None, T],
-    *,
-    undo: Callable[[BaseException], Coroutine[None, None, None]] | None = None,
-) -> T:
-    """Run ``step`` to its end even if this task is cancelled meanwhile.
-
-    The cancellation is raised afterwards, and hides an error of ``step``; before that, a step that
-    succeeded is undone by ``undo``, which is given the cancellation and raises nothing.
-    """
-    task = asyncio.create_task(step)
-    cancelled = await outwait(task)
-    if cancelled is None:
-        return task.result()
-    if not task.cancelled() and task.exception() is None and undo is not None:
-        await outwait(asyncio.create_task(undo(cancelled)))
-    raise cancelled

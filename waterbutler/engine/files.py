@@ -9,9 +9,10 @@ import msgspec
 
 from waterbutler.core import ByteStream, Content, Entry, Hasher, Path, Provider, WriteMode
 from waterbutler.core.errors import Corrupted, Unsupported, WaterButlerError
+from waterbutler.core.waiting import unbroken
 from waterbutler.engine.checks import difference, hashes_to_compute, verify
 from waterbutler.engine.cleanup import discard
-from waterbutler.engine.concurrency import closing, unbroken
+from waterbutler.engine.concurrency import closing
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import contextlib
 
 from waterbutler.core import Entry, Path, Provider, WriteMode
 from waterbutler.core.errors import NotFound, Unsupported, WaterButlerError
+from waterbutler.core.waiting import unbroken
 from waterbutler.engine.cleanup import discard, explain
-from waterbutler.engine.concurrency import unbroken
 from waterbutler.engine.naming import claiming, hidden_sibling
 
 

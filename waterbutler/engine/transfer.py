@@ -16,9 +16,9 @@ from waterbutler.core.errors import (
     Unsupported,
     WaterButlerError,
 )
+from waterbutler.core.waiting import unbroken
 from waterbutler.engine import checks
 from waterbutler.engine.cleanup import discard, explain
-from waterbutler.engine.concurrency import unbroken
 from waterbutler.engine.files import copy_file
 from waterbutler.engine.naming import Taken, Target, choose_target, claiming, hidden_sibling
 from waterbutler.engine.swap import give_back, respell, swap_in

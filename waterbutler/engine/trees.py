@@ -15,9 +15,10 @@ from waterbutler.core.errors import (
     NotFound,
     Unsupported,
 )
+from waterbutler.core.waiting import together, unbroken
 from waterbutler.engine.checks import TreeSum, same_name
 from waterbutler.engine.cleanup import discard
-from waterbutler.engine.concurrency import Shared, closing, together, unbroken
+from waterbutler.engine.concurrency import Shared, closing
 from waterbutler.engine.files import copy_file
 from waterbutler.engine.naming import Taken, claiming
 from waterbutler.engine.walk import LISTINGS, walk
@@ -166,7 +167,7 @@ class TreeCopy:
             walk(self.source, self.at, listings=listings, ahead=self.concurrency, enter=enter)
         ) as found:
             entries = Shared(found)
-            await together(self.concurrency, work)
+            await together(work() for _ in range(self.concurrency))
         return seen
 
     async def _make_folder(self, path: Path, mode: WriteMode) -> None:
@@ -196,7 +197,7 @@ class TreeCopy:
 
         async with aclosing(walk(self.dest, self.to, enter=enter)) as found:
             entries = Shared(found)
-            await together(self.concurrency, work)
+            await together(work() for _ in range(self.concurrency))
 
     async def _delete_extra(self, entry: Entry) -> bool:
         if await self._counterpart(entry.path.rebased(self.to, self.at)):

@@ -11,7 +11,8 @@ from typing import IO
 
 from waterbutler.core import Entry, Path, Provider
 from waterbutler.core.errors import BadPath
-from waterbutler.engine.concurrency import Emit, closing, in_background, together
+from waterbutler.core.waiting import together
+from waterbutler.engine.concurrency import Emit, closing, in_background
 
 LISTINGS = 4
 """How many folders are listed at once."""
@@ -80,7 +81,7 @@ class _Walk:
 
         try:
             await self._add(Entry(path=top))
-            await together(self._listings, work)
+            await together(work() for _ in range(self._listings))
         finally:
             self._waiting.close()
 

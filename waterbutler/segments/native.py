@@ -11,7 +11,7 @@ import structlog
 
 from waterbutler.core import ByteStream, Entry, Path, Provider, SentPart
 from waterbutler.core.errors import InvalidRequest, NotFound, WaterButlerError
-from waterbutler.engine.concurrency import unbroken
+from waterbutler.core.waiting import unbroken
 from waterbutler.segments.plan import (
     Announced,
     Expected,

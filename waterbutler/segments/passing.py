@@ -9,7 +9,7 @@ from pathlib import Path
 
 from waterbutler.core import ByteStream
 from waterbutler.core.errors import Corrupted, InvalidRequest
-from waterbutler.engine.concurrency import unbroken
+from waterbutler.core.waiting import unbroken
 from waterbutler.segments.files import SegmentFile, read_block
 from waterbutler.segments.plan import Announced, wrong_digest, wrong_size
 from waterbutler.segments.sessions import Stored

@@ -14,8 +14,7 @@ import structlog
 
 from waterbutler.core import ByteStream, Entry, Provider
 from waterbutler.core.errors import NotFound, WaterButlerError
-from waterbutler.core.waiting import stop
-from waterbutler.engine.concurrency import unbroken
+from waterbutler.core.waiting import stop, unbroken
 from waterbutler.segments import files, native
 from waterbutler.segments.files import SegmentFile
 from waterbutler.segments.passing import chunks, receive

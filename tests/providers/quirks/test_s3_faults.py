@@ -11,6 +11,7 @@ import traceback
 import botocore.auth
 import pytest
 
+from tests.garbage import garbage
 from tests.providers.s3_support import CREDENTIALS, PART, opened
 from tests.servers.between import Alter, AlterBody, Answer, Between, Cut, Lost, Stall, error, times
 from tests.servers.s3 import SECRET_KEY, S3Server, ceph, seaweedfs
@@ -466,6 +467,39 @@ async def test_cancelling_at_any_request():
             assert s.keys() in ([], ["file"])
             if s.keys():
                 assert await get(s.storage, FILE) == LARGE
+
+
+@pytest.mark.parametrize("stopped", ["partNumber=2&", COMPLETE])
+@pytest.mark.parametrize("fault", [None, error("AccessDenied", 403)])
+async def test_blocks_go_with_the_upload(stopped, fault):
+    """No search for garbage is needed for the megabytes of one that fails or is cancelled."""
+    async with setting() as s:
+
+        async def broken_off():
+            reached = asyncio.Event()
+
+            def rule(request):
+                if request.method in {"PUT", "POST"} and re.search(stopped, request.target):
+                    reached.set()
+                    return fault
+                return None
+
+            s.between.rule = rule
+            task = asyncio.create_task(put(s.storage, FILE, LARGE))
+            await reached.wait()
+            if fault is None:
+                task.cancel()
+            await asyncio.wait([task])
+            kind = asyncio.CancelledError if task.cancelled() else type(task.exception())
+            del task
+            assert kind is (asyncio.CancelledError if fault is None else Forbidden)
+
+        await broken_off()
+        with garbage() as found:
+            await broken_off()
+            # What the connections hold of it is let go of a moment later.
+            await asyncio.sleep(0.1)
+        assert not found, found
 
 
 async def test_a_server_that_does_not_answer():
