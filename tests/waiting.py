@@ -6,6 +6,6 @@ from collections.abc import Callable
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait until ``condition`` holds; it does soon, or the test fails."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.001)

@@ -49,12 +49,12 @@ def test_the_time_out_is_raised(pytester):
         """
         def test_option(request):
             assert request.config.getoption("async_test_timeout") == EXPECTED
-        """.replace("EXPECTED", "60.0")
+        """.replace("EXPECTED", "180.0")
     )
     pytester.runpytest_inprocess(*OPTIONS).assert_outcomes(passed=1)
-    result = pytester.runpytest_inprocess(*OPTIONS, "--async-test-timeout", "90")
+    result = pytester.runpytest_inprocess(*OPTIONS, "--async-test-timeout", "200")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*90.0 == 60.0*"])
+    result.stdout.fnmatch_lines(["*200.0 == 180.0*"])
 
 
 def test_a_test_may_choose_its_time_out(pytester):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytest.register_assert_rewrite("waterbutler.testing.conformance", "waterbutler.testing.faults")
 
-TIMEOUT = 60.0
+TIMEOUT = 180.0
 """Seconds after which a coroutine test is given up, if nothing longer was asked for."""
 
 

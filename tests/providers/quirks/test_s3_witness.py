@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import requests
 
+from tests.long import SWITCH, TIMES
 from tests.providers.s3_support import PART, opened
 from tests.servers.s3 import ACCESS_KEY, ceph, seaweedfs
 from waterbutler.core import ROOT, ByteStream, Path, WriteMode
@@ -15,7 +16,11 @@ from waterbutler.core.errors import AlreadyExists, BadPath, NotFound
 from waterbutler.http import HttpClient
 from waterbutler.testing.conformance.base import contents, get, listing, put, put_many
 from waterbutler.testing.conformance.writing import noise
+from waterbutler_s3 import removal
+from waterbutler_s3.removal import BATCH
 from waterbutler_s3.transfer import Copier
+
+LONG = f"takes up to a minute: {SWITCH}=1"
 
 FILE = ROOT.child("file")
 SERVERS = pytest.mark.parametrize("start", [seaweedfs, ceph])
@@ -203,10 +208,15 @@ async def test_versions_are_those_that_others_see(start):
             await p.storage.stat(FILE, version=marks[0]["VersionId"])
 
 
-@pytest.mark.parametrize(("start", "count"), [(seaweedfs, 1050), (ceph, 25)])
-async def test_deleting_a_large_folder_keeps_versions(start, count):
-    """Also when it takes more than one request."""
-    async with pair(start, bucket="versioned", page_size=1000) as p:
+@SERVERS
+@pytest.mark.parametrize(
+    ("batch", "count"),
+    [(20, 50), pytest.param(BATCH, BATCH + 50, marks=pytest.mark.skipif(not TIMES, reason=LONG))],
+)
+async def test_deleting_a_large_folder_keeps_versions(start, batch, count, monkeypatch):
+    """Also when it takes more than one request, and these are as large as they may be."""
+    monkeypatch.setattr(removal, "BATCH", batch)
+    async with pair(start, bucket="versioned", page_size=batch) as p:
         folder = ROOT.child("folder", folder=True)
         odd = ["line\nfeed", "return\rhere", "<&>\"'", "control\x01", "tab\t"]
         await put_many(p.storage, [folder.child(f"{n}") for n in range(count)])
