@@ -6,7 +6,7 @@ import pytest
 
 from tests.garbage import garbage
 from waterbutler.core.errors import NotFound
-from waterbutler.core.waiting import outwait, raise_first, stop, together, unbroken
+from waterbutler.core.waiting import first, outwait, raise_first, stop, together, unbroken
 
 
 async def settle():
@@ -90,6 +90,26 @@ class TestTogether:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(together(work() for _ in range(3)), 0.05)
         assert len(ended) == 3
+
+
+async def test_the_first_to_end_ends_the_others():
+    """However it ends; the others are waited for."""
+    ended = []
+
+    async def hang():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await settle()
+            ended.append(1)
+
+    async def fail():
+        await settle()
+        raise NotFound("gone")
+
+    await first(hang(), asyncio.sleep(0), hang())
+    await first(hang(), fail())
+    assert len(ended) == 3
 
 
 class TestUnbroken:

@@ -17,7 +17,7 @@ import structlog
 from waterbutler.app.job import Job
 from waterbutler.app.memory import tidy
 from waterbutler.core.errors import ConfigInvalid
-from waterbutler.core.waiting import stop
+from waterbutler.core.waiting import first, stop
 
 if TYPE_CHECKING:
     from waterbutler.assembly import Assembly
@@ -94,8 +94,7 @@ class Worker:
         self._job.close()
         if order is Order.RETIRE:
             self._leave(current)
-            retired = asyncio.create_task(self._left())
-            await _first(retired, asyncio.create_task(self._told_to_stop()))
+            await first(self._left(), self._told_to_stop())
             self._hurry.set()
         else:
             self._hurry.set()
@@ -137,8 +136,7 @@ class Worker:
         state.stopping, state.replaced = True, replaced
         assembly.server.stop()
         if replaced:
-            unused = asyncio.create_task(_unused(assembly))
-            await _first(unused, asyncio.create_task(self._hurry.wait()))
+            await first(_unused(assembly), self._hurry.wait())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(server.shutdown_seconds):
                 await state.idle()
@@ -268,11 +266,3 @@ async def _unused(assembly: Assembly) -> None:
     """Wait until all connections have ended as they would have done in any case."""
     await asyncio.sleep(assembly.settings.server.idle_seconds)
     await assembly.context.state.idle()
-
-
-async def _first(*tasks: asyncio.Task[object]) -> None:
-    """Wait for the first of these, and give up the others."""
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await stop(*tasks)

@@ -15,7 +15,7 @@ from waterbutler.callbacks.document import document_of
 from waterbutler.callbacks.spool import Spool, Waiting
 from waterbutler.core.errors import ProviderUnavailable, WaterButlerError
 from waterbutler.core.signing import sign
-from waterbutler.core.waiting import stop
+from waterbutler.core.waiting import first, stop, together
 from waterbutler.events import Event
 from waterbutler.http import HttpClient
 
@@ -125,7 +125,7 @@ class CallbackSink:
                 _log.error("callback lost", action=event.action, url=url, reason=reason)
                 return
             _log.warning("callback not on disk", action=event.action, url=url, reason=reason)
-            await self._wait(self._closing, self._schedule.look)
+            await first(self._closing.wait(), self._schedule.sleep(self._schedule.look))
 
     async def _send_all(self) -> None:
         while True:
@@ -136,7 +136,7 @@ class CallbackSink:
                 _log.error("callbacks cannot be read", reason=error.message)
                 pause = self._schedule.look
             if pause > 0:
-                await self._wait(self._wake, pause)
+                await first(self._wake.wait(), self._schedule.sleep(pause))
 
     async def _send_due(self) -> float:
         """Send what is due; gives how long nothing will be."""
@@ -149,21 +149,8 @@ class CallbackSink:
             return min(due - now, schedule.look)
         until = now + 2 * schedule.answer
         waiting = await asyncio.to_thread(self._spool.take, schedule.at_once, now=now, until=until)
-        async with asyncio.TaskGroup() as group:
-            for message in waiting:
-                group.create_task(self._send(message))
+        await together(self._send(message) for message in waiting)
         return 0
-
-    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait, or until something happens."""
-        waiters = [
-            asyncio.ensure_future(event.wait()),
-            asyncio.ensure_future(self._schedule.sleep(seconds)),
-        ]
-        try:
-            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await stop(*waiters)
 
     async def _send(self, message: Waiting) -> None:
         try:

@@ -85,6 +85,15 @@ def raise_first(tasks: Iterable[asyncio.Future[T]]) -> None:
         del tasks, errors, first
 
 
+async def first(*works: Awaitable[object]) -> None:
+    """Wait until the first of these ends, however it does, and give up the others."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await stop(*tasks)
+
+
 async def stop(*tasks: asyncio.Future[T]) -> None:
     """Cancel tasks and wait until they have ended, however they end."""
     for task in tasks:
