@@ -26,10 +26,11 @@ from typing import Annotated
 
 import msgspec
 
+from waterbutler_filesystem import attributes
+from waterbutler_filesystem.attributes import Attributes
 from waterbutler_filesystem.confined import Folder
 
 HASHES = ("md5", "sha256")
-ATTRIBUTE = "user.waterbutler.hashes"
 WINDOW = 20_000_000
 """How far change times may be apart, in nanoseconds: some ticks of the coarsest system clock."""
 MEMORY = 16384
@@ -39,16 +40,11 @@ SETTLED = 100_000_000
 """How long ago they were changed at least, in nanoseconds: more than ticks of clocks take."""
 _ATTEMPTS = 3
 
-BY_NAME = "/proc/self/fd"
-"""Where open files have names, on Linux."""
-HAS_NAMES = os.path.isdir(BY_NAME)  # noqa: PTH112 - the same in all of this package: os, not pathlib
-_HAS_ATTRIBUTES = hasattr(os, "getxattr") and HAS_NAMES
-
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     """The hashes of one content, and what its file looked like; times in nanoseconds.
 
-    It is kept in less than 128 bytes, which is as much as Python gets at the first attempt.
+    It is kept in less than `attributes.LONGEST` bytes.
     """
 
     inode: int
@@ -138,27 +134,31 @@ _memory = _Memory()
 _recent = _Recent()
 
 
-def recall(file: int | str, info: os.stat_result) -> Record | None:
-    """What is known of a file that looks like ``info``.
+def recall(fd: int, info: os.stat_result) -> Record | None:
+    """What is known of an open file that looks like ``info``."""
+    return believed(attributes.read(fd), info)
 
-    Args:
-        file: Its descriptor, or a name from `name_below`.
-        info: What it looks like now.
-    """
-    record = _read(file)
-    if record is not None and record.durable and record.holds(info):
-        return record
-    return _memory.get(info)
+
+def recall_and_keep(fd: int, info: os.stat_result) -> Record | None:
+    """Like `recall`; what it finds is kept for `recent`."""
+    return _kept(recall(fd, info), info)
 
 
 def recall_below(folder: Folder, name: bytes, info: os.stat_result) -> Record | None:
     """Like `recall_and_keep`, without opening the file."""
-    return recall_and_keep(f"{names_below(folder)}{os.fsdecode(name)}", info)
+    return _kept(believed(Attributes(folder).of(name), info), info)
 
 
-def recall_and_keep(file: int | str, info: os.stat_result) -> Record | None:
-    """Like `recall`; what it finds is kept for `recent`."""
-    record = recall(file, info)
+def believed(raw: bytes | None, info: os.stat_result) -> Record | None:
+    """What is known of a file that looks like ``info`` and has the attribute ``raw``."""
+    if raw is not None:
+        record = _decoded(raw)
+        if record is not None and record.durable and record.holds(info):
+            return record
+    return _memory.get(info)
+
+
+def _kept(record: Record | None, info: os.stat_result) -> Record | None:
     _recent.keep(info, record)
     return record
 
@@ -172,11 +172,6 @@ def recent(info: os.stat_result) -> Record | None:
     return _recent.get(info)
 
 
-def names_below(folder: Folder) -> str:
-    """What to put before a name in ``folder`` for a call that takes no descriptor."""
-    return f"{BY_NAME}/{folder.fd}/"
-
-
 def expect(fd: int, hashes: dict[str, str], changed: int) -> os.stat_result:
     """Remember the hashes of a file that is complete and gets its name at about ``changed``.
 
@@ -184,7 +179,7 @@ def expect(fd: int, hashes: dict[str, str], changed: int) -> os.stat_result:
         What the file looks like while nobody else can reach it, for `remember`.
     """
     info = os.fstat(fd)
-    _write(fd, _record(info, hashes, changed))
+    attributes.write(fd, _encode(_record(info, hashes, changed)))
     return info
 
 
@@ -206,10 +201,11 @@ def remember(
         info = os.fstat(fd)
         if not _same_content(info, seen):
             return info, None
-        known = _read(fd)
+        raw = attributes.read(fd)
+        known = _decoded(raw) if raw is not None else None
         if known is not None and known.holds(info) and known.hashes == hashes:
             return info, known
-        if not _write(fd, _record(info, hashes, info.st_ctime_ns)):
+        if not attributes.write(fd, _encode(_record(info, hashes, info.st_ctime_ns))):
             break
     info = os.fstat(fd)
     if not _same_content(info, seen):
@@ -234,22 +230,8 @@ def _record(info: os.stat_result, hashes: dict[str, str], changed: int) -> Recor
     )
 
 
-def _read(file: int | str) -> Record | None:
-    if not _HAS_ATTRIBUTES:
-        return None
+def _decoded(raw: bytes) -> Record | None:
     try:
-        # A name must not lead through a link; a descriptor cannot.
-        raw = os.getxattr(file, ATTRIBUTE, follow_symlinks=isinstance(file, int))
         return _decode(raw)
-    except (OSError, msgspec.DecodeError):
+    except msgspec.DecodeError:
         return None
-
-
-def _write(fd: int, record: Record) -> bool:
-    if not _HAS_ATTRIBUTES:
-        return False
-    try:
-        os.setxattr(fd, ATTRIBUTE, _encode(record))
-    except OSError:
-        return False
-    return True

@@ -12,7 +12,7 @@ from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.digests import Record, recall_below
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = 1_000_000_000
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def file_entry(path: Path, info: os.stat_result, record: Record | None) -> Entry:
@@ -49,9 +49,8 @@ def modified(info: os.stat_result) -> datetime | None:
 
     It is exact to the microsecond, which a time in seconds is not when it is a float.
     """
-    seconds, rest = divmod(info.st_mtime_ns, _SECOND)
     try:
-        return EPOCH + timedelta(0, seconds, rest // 1000)
+        return EPOCH + info.st_mtime_ns // 1000 * _MICROSECOND
     except OverflowError:
         return None
 

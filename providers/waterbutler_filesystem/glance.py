@@ -21,7 +21,8 @@ import sys
 from collections.abc import Callable
 
 from waterbutler.core import ByteRange, Entry, Path
-from waterbutler_filesystem.digests import BY_NAME, HAS_NAMES, Unknown, recent
+from waterbutler_filesystem.attributes import BY_NAME, HAS_NAMES
+from waterbutler_filesystem.digests import Unknown, recent
 from waterbutler_filesystem.entries import file_entry, folder_entry
 from waterbutler_filesystem.names import known_path
 from waterbutler_filesystem.reading import OpenFile

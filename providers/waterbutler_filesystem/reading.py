@@ -12,10 +12,10 @@ from typing import Self
 from waterbutler.core import ByteRange, Entry, Path, Span
 from waterbutler.core.errors import BadPath, Corrupted, IsAFolder, NotAFolder, NotFound
 from waterbutler.core.shares import Shares
+from waterbutler_filesystem.attributes import Attributes
 from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.digests import (
-    names_below,
-    recall,
+    believed,
     recall_and_keep,
     recall_below,
     recent,
@@ -226,7 +226,7 @@ class Listing(Handle):
         super().__init__()
         self._path = path
         self._folder = _open_folder(root, path)
-        self._below = names_below(self._folder)
+        self._attributes = Attributes(self._folder)
         self.ended = False
         try:
             self._items = os.scandir(self._folder.fd)
@@ -252,7 +252,8 @@ class Listing(Handle):
             info = item.stat(follow_symlinks=False)
             if stat.S_ISREG(info.st_mode):
                 path = self._path.child(shown(name))
-                return file_entry(path, info, recall(self._below + name, info))
+                raw = self._attributes.of(os.fsencode(name))
+                return file_entry(path, info, believed(raw, info))
             if stat.S_ISDIR(info.st_mode):
                 return folder_entry(self._path.child(shown(name), folder=True), info)
         except (FileNotFoundError, BadPath):

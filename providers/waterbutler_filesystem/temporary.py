@@ -16,8 +16,8 @@ import stat
 from datetime import datetime, timedelta
 
 from waterbutler.core import WriteMode
+from waterbutler_filesystem.attributes import BY_NAME, HAS_NAMES
 from waterbutler_filesystem.confined import Folder
-from waterbutler_filesystem.digests import BY_NAME, HAS_NAMES
 from waterbutler_filesystem.entries import EPOCH
 from waterbutler_filesystem.journal import Pending
 from waterbutler_filesystem.renaming import rename_exclusively

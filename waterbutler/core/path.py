@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from waterbutler.core.errors import BadPath
@@ -62,11 +62,10 @@ class Path:
     @classmethod
     def _trusted(cls, names: tuple[str, ...], is_folder: bool, ids: tuple[str | None, ...]) -> Path:
         """Make a path from names that were checked before: listings make millions of them."""
-        path = object.__new__(cls)
-        assign = object.__setattr__
-        assign(path, "names", names)
-        assign(path, "is_folder", is_folder)
-        assign(path, "ids", ids)
+        path = _new(cls)
+        _set_names(path, names)
+        _set_is_folder(path, is_folder)
+        _set_ids(path, ids)
         return path
 
     @classmethod
@@ -182,6 +181,12 @@ class Path:
             return "/"
         return "/" + "/".join(self.names) + ("/" if self.is_folder else "")
 
+
+_new = object.__new__
+# How a frozen object gets its values, without looking up where they belong.
+_set_names: Callable[[Path, tuple[str, ...]], None] = vars(Path)["names"].__set__
+_set_is_folder: Callable[[Path, bool], None] = vars(Path)["is_folder"].__set__
+_set_ids: Callable[[Path, tuple[str | None, ...]], None] = vars(Path)["ids"].__set__
 
 ROOT = Path()
 """The storage's own folder."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 
 from waterbutler.core import (
@@ -54,9 +54,10 @@ class Layer(Provider):
         """See `Provider.locate`."""
         return await self.inner.locate(wire)
 
-    def wire_path(self, path: Path) -> Path:
-        """See `Provider.wire_path`."""
-        return self.inner.wire_path(path)
+    @property
+    def wire_path(self) -> Callable[[Path], Path]:
+        """See `Provider.wire_path`; listings ask the storage itself, for each entry."""
+        return self.inner.wire_path
 
     async def write(
         self,

@@ -7,7 +7,14 @@ import pytest
 
 from waterbutler.core import ROOT, ByteRange, ByteStream, Path
 from waterbutler.core.errors import IsAFolder, NotFound, ProviderUnavailable, RangeNotSatisfiable
-from waterbutler_filesystem import FilesystemProvider, FilesystemSettings, digests, glance, kinds
+from waterbutler_filesystem import (
+    FilesystemProvider,
+    FilesystemSettings,
+    attributes,
+    digests,
+    glance,
+    kinds,
+)
 from waterbutler_filesystem.glance import CAN_GLANCE
 
 pytestmark = pytest.mark.skipif(not CAN_GLANCE, reason="the system cannot be asked in this way")
@@ -150,7 +157,7 @@ async def test_a_change_is_seen_at_once(provider, tmp_path, change):
     elif change == "chmod":
         file.chmod(0o600)
     else:
-        os.removexattr(file, digests.ATTRIBUTE)
+        os.removexattr(file, attributes.ATTRIBUTE)
     now = await provider.stat(FILE)
     assert now.hashes == {}
     assert now.etag != told.etag

@@ -14,6 +14,7 @@ from waterbutler.core import ROOT, ByteStream, Path, WriteMode
 from waterbutler_filesystem import (
     FilesystemProvider,
     FilesystemSettings,
+    attributes,
     digests,
     temporary,
     transfer,
@@ -36,13 +37,15 @@ def provider(tmp_path):
     return opened(tmp_path)
 
 
-@pytest.fixture(params=["attributes", "memory"])
+@pytest.fixture(params=["attributes", "attributes of older systems", "memory"])
 def store(request, monkeypatch, tmp_path):
     """Where hashes are kept."""
     monkeypatch.setattr(digests, "_memory", digests._Memory())
     if request.param == "memory":
-        monkeypatch.setattr(digests, "_HAS_ATTRIBUTES", False)
+        monkeypatch.setattr(attributes, "HAS_ATTRIBUTES", False)
     else:
+        if request.param != "attributes":
+            monkeypatch.setattr(attributes, "_call", None)
         has_attributes(tmp_path)
     return request.param
 
@@ -103,7 +106,7 @@ async def test_a_second_provider_knows_them(provider, store, tmp_path):
         digests._memory._records.clear()
     etag, hashes = await facts(opened(tmp_path))
     assert etag == entry.etag
-    assert hashes == (HASHES if store == "attributes" else {})
+    assert hashes == ({} if store == "memory" else HASHES)
 
 
 MOMENTS = [
@@ -274,6 +277,7 @@ async def test_without_hashes(tmp_path, store):
     [
         b"",
         b"no record",
+        bytes(attributes.LONGEST + 1),
         b"{}",
         msgspec.msgpack.encode([]),
         msgspec.msgpack.encode(["x", 1, 2, 3]),
@@ -285,7 +289,7 @@ async def test_broken_attributes_are_no_hashes(provider, tmp_path, value):
     has_attributes(tmp_path)
     await write(provider)
     digests._memory._records.clear()
-    os.setxattr(tmp_path / "file", digests.ATTRIBUTE, value)
+    os.setxattr(tmp_path / "file", attributes.ATTRIBUTE, value)
     assert (await facts(provider))[1] == {}
 
 
@@ -294,12 +298,12 @@ async def test_made_up_digests_are_no_hashes(provider, tmp_path):
     has_attributes(tmp_path)
     await write(provider)
     file = tmp_path / "file"
-    raw = os.getxattr(file, digests.ATTRIBUTE)
+    raw = os.getxattr(file, attributes.ATTRIBUTE)
     assert len(raw) <= 128
     for md5 in ("<script>", b"short", b"x" * 17):
         record = msgspec.msgpack.decode(raw)
         record[4] = md5
-        os.setxattr(file, digests.ATTRIBUTE, msgspec.msgpack.encode(record))
+        os.setxattr(file, attributes.ATTRIBUTE, msgspec.msgpack.encode(record))
         assert (await facts(provider))[1] == {}
 
 
@@ -310,7 +314,7 @@ async def test_a_filesystem_that_is_full_for_attributes(provider, tmp_path, monk
         raise OSError(28, "no")
 
     monkeypatch.setattr(digests, "_memory", digests._Memory())
-    monkeypatch.setattr(digests.os, "setxattr", full, raising=False)
+    monkeypatch.setattr(attributes.os, "setxattr", full, raising=False)
     entry = await write(provider)
     assert entry.hashes == HASHES
     assert await facts(provider) == (entry.etag, HASHES)
@@ -321,7 +325,7 @@ async def test_a_filesystem_that_is_full_for_attributes(provider, tmp_path, monk
 def test_memory_is_bounded(tmp_path, monkeypatch):
     """The files that were written last are remembered."""
     monkeypatch.setattr(digests, "MEMORY", 3)
-    monkeypatch.setattr(digests, "_HAS_ATTRIBUTES", False)
+    monkeypatch.setattr(attributes, "HAS_ATTRIBUTES", False)
     memory = digests._Memory()
     monkeypatch.setattr(digests, "_memory", memory)
     for number in range(5):

@@ -20,6 +20,8 @@ from waterbutler.events import Item
 from waterbutler.service import Room
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.~ -]*")
+_SAME = re.compile(r"[A-Za-z0-9_.~-]*")
+"""What stands for itself in a string of JSON and in a URL."""
 _ENCODED = {number: quote(chr(number), safe="") for number in range(128)}
 
 _encode = msgspec.json.Encoder().encode
@@ -57,6 +59,7 @@ class Renderer:
         self._prefix = f"{domain}/v1/resources/{place.resource}/providers/{place.mount}"
         self._texts = tuple(map(_inside, (self._prefix, place.mount, place.resource)))
         self._can = room.provider.capabilities
+        self._around_links = {folder: self._links(folder=folder) for folder in (False, True)}
         self._tagged: tuple[Entry | None, str] = (None, "")
         self._above: tuple[tuple[str, ...], str, str] = ((), "/", "/")
 
@@ -123,7 +126,7 @@ class Renderer:
 
     def version(self, version: Version) -> dict[str, Any]:
         """The JSON-API object of a version."""
-        modified = _iso(version.modified)
+        modified = None if version.modified is None else _moment(version.modified)[1:-1]
         extra: dict[str, Any] = dict(version.extra)
         if version.hashes:
             extra.setdefault("hashes", dict(version.hashes))
@@ -145,39 +148,43 @@ class Renderer:
         path = entry.path
         wire = self._wire_path(path)
         prefix, provider, resource = self._texts
-        shown, url = self._shown(wire)
-        place = shown if wire is path else _inside(str(path))
+        shown, url, name = self._shown(wire)
+        place = shown
+        if wire is not path:
+            place, name = _inside(str(path)), _inside(path.name)
         size = "null" if entry.size is None else entry.size
+        folder = path.is_folder
         return (
             f'{{"id":"{provider}{shown}","type":"files","attributes":{{"extra":{_extra(entry)},'
-            f'"kind":"{"folder" if path.is_folder else "file"}","name":"{_inside(path.name)}",'
-            f'"path":"{shown}","provider":"{provider}","materialized":"{place}",'
-            f'"etag":"{self.etag(entry)}","resource":"{resource}","size":{size},"sizeInt":{size}'
-            f"{'' if path.is_folder else _of_file(entry)}}},"
-            f'"links":{{{self._links(path, prefix + url)}}}}}'
+            f'"kind":"{"folder" if folder else "file"}","name":"{name}","path":"{shown}",'
+            f'"provider":"{provider}","materialized":"{place}","etag":"{self.etag(entry)}",'
+            f'"resource":"{resource}","size":{size},"sizeInt":{size}'
+            f"{'' if folder else _of_file(entry)}}},"
+            f'"links":{{{f"{prefix}{url}".join(self._around_links[folder])}}}}}'
         )
 
-    def _links(self, path: Path, url: str) -> str:
-        """What can be done; what the storage cannot do is not offered.
+    def _links(self, *, folder: bool) -> list[str]:
+        """What can be done, as the texts around the URL; what the storage cannot do is not offered.
 
         Links do not depend on who asks: clients in the field read files through ``upload``.
         """
-        links = ""
+        links = []
         if self._can.write:
-            links = f'"move":"{url}","upload":"{url}?kind=file","delete":"{url}"'
-        if not path.is_folder:
-            more = f'"download":"{url}"'
+            links += ['"move":"%"', '"upload":"%?kind=file"', '"delete":"%"']
+        if not folder:
+            links.append('"download":"%"')
         elif self._can.make_folder:
-            more = f'"new_folder":"{url}?kind=folder"'
-        else:
-            return links
-        return f"{links},{more}" if links else more
+            links.append('"new_folder":"%?kind=folder"')
+        return ",".join(links).split("%")
 
-    def _shown(self, path: Path) -> tuple[str, str]:
-        """A path inside of a JSON string, and in a URL; its folder is mostly the one before."""
+    def _shown(self, path: Path) -> tuple[str, str, str]:
+        """A path inside of a JSON string and in a URL, and its name inside of a string.
+
+        Its folder is mostly the one before.
+        """
         names = path.names
         if not names:
-            return "/", "/"
+            return "/", "/", ""
         above, shown, encoded = self._above
         if above != names[:-1]:
             above = names[:-1]
@@ -185,7 +192,11 @@ class Renderer:
             shown, encoded = _inside(str(folder)), encode_path(folder)
             self._above = above, shown, encoded
         end = "/" if path.is_folder else ""
-        return shown + _inside(names[-1]) + end, encoded + _encoded(names[-1]) + end
+        name = names[-1]
+        if _SAME.fullmatch(name):
+            return f"{shown}{name}{end}", f"{encoded}{name}{end}", name
+        inside = _inside(name)
+        return f"{shown}{inside}{end}", f"{encoded}{_encoded(name)}{end}", inside
 
 
 def _inside(text: str) -> str:
@@ -206,21 +217,17 @@ def _extra(entry: Entry) -> str:
 def _of_file(entry: Entry) -> str:
     """The attributes that folders do not have."""
     kind = "null" if entry.content_type is None else _encode(entry.content_type).decode()
-    modified, created = _moment(entry.modified), _moment(entry.created)
+    modified = "null" if entry.modified is None else _moment(entry.modified)
+    created = "null" if entry.created is None else _moment(entry.created)
     return (
         f',"contentType":{kind},"modified":{modified},"modified_utc":{modified},'
         f'"created_utc":{created}'
     )
 
 
-def _moment(moment: datetime | None) -> str:
-    return "null" if moment is None else f'"{_iso(moment)}"'
-
-
-def _iso(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
+def _moment(moment: datetime) -> str:
+    """A time as JSON."""
     if moment.tzinfo is UTC:
         # A fifth of the time that `isoformat` takes, and the same but for the name of the zone.
-        return _encode(moment)[1:-2].decode() + "+00:00"
-    return moment.isoformat()
+        return f'{_encode(moment).decode()[:-2]}+00:00"'
+    return f'"{moment.isoformat()}"'
