@@ -19,6 +19,7 @@ may depend on them: they are marked as not ``durable``.
 from __future__ import annotations
 
 import os
+import struct
 import threading
 import time
 from collections import OrderedDict
@@ -36,6 +37,8 @@ WINDOW = 20_000_000
 MEMORY = 16384
 RECENT = 8192
 """Of how many files it is kept in memory what lies beside them."""
+BARE = 16384
+"""And of how many more at least, up to twice as many, that nothing does: of each 130 bytes."""
 SETTLED = 100_000_000
 """How long ago they were changed at least, in nanoseconds: more than ticks of clocks take."""
 _ATTEMPTS = 3
@@ -108,26 +111,47 @@ class _Recent:
     """
 
     def __init__(self) -> None:
-        self._found: OrderedDict[tuple[int, ...], Record | None] = OrderedDict()
+        self._found: OrderedDict[bytes, Record] = OrderedDict()
         self._mutex = threading.Lock()
+        # A full one takes the place of the other: no order to keep, and no lock to wait for.
+        self._bare: set[bytes] = set()
+        self._bare_before: set[bytes] = set()
 
     def keep(self, info: os.stat_result, record: Record | None) -> None:
         if time.time_ns() - info.st_ctime_ns < SETTLED:
             return
+        looks = _looks(info)
+        if record is None:
+            self._bare.add(looks)
+            if len(self._bare) >= BARE:
+                self._bare_before, self._bare = self._bare, set()
+            return
         with self._mutex:
-            self._found[_looks(info)] = record
+            self._found[looks] = record
             if len(self._found) > RECENT:
                 self._found.popitem(last=False)
 
     def get(self, info: os.stat_result) -> Record | None:
+        if self.is_bare(info):
+            return None
         try:
             return self._found[_looks(info)]
         except KeyError:
             raise Unknown from None
 
+    def is_bare(self, info: os.stat_result) -> bool:
+        looks = _looks(info)
+        return looks in self._bare or looks in self._bare_before
 
-def _looks(info: os.stat_result) -> tuple[int, ...]:
-    return info.st_dev, info.st_ino, info.st_size, info.st_mtime_ns, info.st_ctime_ns
+
+_pack = struct.Struct("QQQQQ").pack
+_BITS = (1 << 64) - 1
+
+
+def _looks(info: os.stat_result) -> bytes:
+    """The same for the same state of the same file; in bytes it takes a third of the memory."""
+    modified, changed = info.st_mtime_ns & _BITS, info.st_ctime_ns & _BITS
+    return _pack(info.st_dev, info.st_ino, info.st_size, modified, changed)
 
 
 _memory = _Memory()
@@ -136,7 +160,7 @@ _recent = _Recent()
 
 def recall(fd: int, info: os.stat_result) -> Record | None:
     """What is known of an open file that looks like ``info``."""
-    return believed(attributes.read(fd), info)
+    return _believed(attributes.read(fd), info)
 
 
 def recall_and_keep(fd: int, info: os.stat_result) -> Record | None:
@@ -146,10 +170,20 @@ def recall_and_keep(fd: int, info: os.stat_result) -> Record | None:
 
 def recall_below(folder: Folder, name: bytes, info: os.stat_result) -> Record | None:
     """Like `recall_and_keep`, without opening the file."""
-    return _kept(believed(Attributes(folder).of(name), info), info)
+    return _kept(_believed(Attributes(folder).of(name), info), info)
 
 
-def believed(raw: bytes | None, info: os.stat_result) -> Record | None:
+def recall_listed(below: Attributes, name: str, info: os.stat_result) -> Record | None:
+    """Like `recall_below`; of files with hashes, nothing is kept: a folder can have many."""
+    if _recent.is_bare(info):
+        return None
+    record = _believed(below.of(os.fsencode(name)), info)
+    if record is None:
+        _recent.keep(info, None)
+    return record
+
+
+def _believed(raw: bytes | None, info: os.stat_result) -> Record | None:
     """What is known of a file that looks like ``info`` and has the attribute ``raw``."""
     if raw is not None:
         record = _decoded(raw)

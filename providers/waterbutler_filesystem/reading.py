@@ -15,9 +15,9 @@ from waterbutler.core.shares import Shares
 from waterbutler_filesystem.attributes import Attributes
 from waterbutler_filesystem.confined import Folder
 from waterbutler_filesystem.digests import (
-    believed,
     recall_and_keep,
     recall_below,
+    recall_listed,
     recent,
 )
 from waterbutler_filesystem.entries import file_entry, folder_entry, require
@@ -252,8 +252,7 @@ class Listing(Handle):
             info = item.stat(follow_symlinks=False)
             if stat.S_ISREG(info.st_mode):
                 path = self._path.child(shown(name))
-                raw = self._attributes.of(os.fsencode(name))
-                return file_entry(path, info, believed(raw, info))
+                return file_entry(path, info, recall_listed(self._attributes, name, info))
             if stat.S_ISDIR(info.st_mode):
                 return folder_entry(self._path.child(shown(name), folder=True), info)
         except (FileNotFoundError, BadPath):

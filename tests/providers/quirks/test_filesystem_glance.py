@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -181,6 +182,34 @@ async def test_no_more_is_kept_than_there_is_room_for(provider, alone, monkeypat
     assert len(digests._recent._found) == digests.RECENT
     alone(provider)
     await provider.stat(paths[-1])
+
+
+async def test_no_more_is_kept_of_files_without_hashes(provider, alone, tmp_path, monkeypatch):
+    """What was looked at last is known for sure."""
+    await prepared(provider)
+    recent = digests._Recent()
+    monkeypatch.setattr(digests, "_recent", recent)
+    monkeypatch.setattr(digests, "BARE", 4)
+    for number in range(19):
+        (tmp_path / f"{number}").write_bytes(b"x")
+        assert len([entry async for entry in provider.list(ROOT)]) == number + 2
+        assert len(recent._bare) + len(recent._bare_before) < 2 * digests.BARE
+    last = Path.parse("/18")
+    told = await provider.stat(last)
+    assert await alone(provider).stat(last) == told
+
+
+@pytest.mark.parametrize("year", [1901, 1969, 2100, 2400])
+async def test_times_far_away(provider, tmp_path, year):
+    """They are listed, and known afterwards, as any other."""
+    (tmp_path / "old").write_bytes(b"x")
+    os.utime(tmp_path / "old", (datetime(year, 5, 1, tzinfo=UTC).timestamp(),) * 2)
+    # Not every file system gets that far.
+    told = (tmp_path / "old").stat().st_mtime
+    for _ in range(2):
+        [entry] = [entry async for entry in provider.list(ROOT)]
+        assert entry == await provider.stat(entry.path)
+        assert entry.modified.timestamp() == told
 
 
 async def test_what_is_not_in_memory_is_read_in_a_thread(provider, tmp_path, monkeypatch):
