@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from botocore.auth import UNSIGNED_PAYLOAD, S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
+from botocore.compat import HTTPHeaders
 
 from waterbutler_s3.config import S3Credentials
 
@@ -64,7 +65,8 @@ class Signer:
         if self.keys is None:
             return dict(headers)
         digest = payload or UNSIGNED_PAYLOAD
-        request = AWSRequest(method, url, headers={**headers, "X-Amz-Content-SHA256": digest})
+        said = {**headers, "Host": host_of(url), "X-Amz-Content-SHA256": digest}
+        request = AWSRequest(method, url, headers=said)
         auth = self._auths.get(region)
         if auth is None:
             auth = self._auths[region] = _Auth(self.keys, "s3", region)
@@ -88,9 +90,24 @@ class _Auth(S3SigV4Auth):  # type: ignore[misc]
         request.context["digest"] = digest
         super()._modify_request_before_signing(request)
 
+    def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
+        """The headers that are signed; they are asked for twice, and the first time is enough."""
+        found = request.context.get("signed")
+        if found is None:
+            found = request.context["signed"] = super().headers_to_sign(request)
+        return found
+
     def payload(self, request: AWSRequest) -> str:
         """What stands for the body in the signature."""
         return str(request.context["digest"])
+
+
+def host_of(url: str) -> str:
+    """The ``Host`` header for an address: a port that goes without saying is not said."""
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0].lower()
+    usual = {"http": ":80", "https": ":443"}.get(scheme, "")
+    return host.removesuffix(usual) if usual else host
 
 
 def encoded(query: Query) -> str:

@@ -1,12 +1,14 @@
 """What settings and credentials come to."""
 
 import pytest
+from yarl import URL
 
 from waterbutler.core.errors import ConfigInvalid
 from waterbutler.http import HttpClient
 from waterbutler.plugins import Context, Mount, Registry
 from waterbutler_s3 import S3Provider
 from waterbutler_s3.config import S3Credentials, S3Settings, understand
+from waterbutler_s3.signing import Keys, Signer, host_of
 from waterbutler_s3.writing import MAX_SIZE, WriteOptions
 
 
@@ -149,3 +151,25 @@ def test_parts_grow_with_the_file():
     growing = [options.size_of(number, None, equal=False) for number in range(1, 10_001)]
     assert max(growing) <= 5 << 30
     assert sum(growing) >= MAX_SIZE
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://s3.example.org/bucket/key", "s3.example.org"),
+        ("http://s3.example.org:80/bucket", "s3.example.org"),
+        ("http://s3.example.org:443/bucket", "s3.example.org:443"),
+        ("https://Bucket.S3.example.org:443/key", "bucket.s3.example.org"),
+        ("https://s3.example.org:8080", "s3.example.org:8080"),
+        ("https://[::1]:443/a:80/key", "[::1]"),
+    ],
+)
+def test_the_host_that_is_signed_is_the_one_that_is_sent(url, host):
+    """The HTTP client would say the same: a port that goes without saying is left out."""
+    assert host_of(url) == host == URL(url).host_port_subcomponent
+    assert (
+        Signer(Keys("id", "secret")).headers("GET", url, {}, region="us-east-1", payload=None)[
+            "Host"
+        ]
+        == host
+    )
