@@ -19,8 +19,11 @@ BY_NAME = "/proc/self/fd"
 HAS_NAMES = os.path.isdir(BY_NAME)  # noqa: PTH112 - the same in all of this package: os, not pathlib
 HAS_ATTRIBUTES = hasattr(os, "getxattr") and HAS_NAMES
 ATTRIBUTE = "user.waterbutler.hashes"
+NOTHING = b""
+"""Stands for the attribute of a file that has none, or one that is none of ours."""
 LONGEST = 128
 """Bytes of an attribute; one that is longer is none of ours. Python gets as much at once."""
+_HAS_NONE = frozenset({errno.ENODATA, errno.EOPNOTSUPP, errno.ERANGE})
 
 
 class _Arguments(ctypes.Structure):
@@ -39,13 +42,13 @@ _SIZE = ctypes.c_size_t(ctypes.sizeof(_Arguments))
 
 
 def read(fd: int) -> bytes | None:
-    """The attribute of an open file; ``None`` if it has none, or none can be had."""
+    """The attribute of an open file; ``NOTHING`` if it has none, ``None`` if nobody can tell."""
     if not HAS_ATTRIBUTES:
-        return None
+        return NOTHING
     try:
         return os.getxattr(fd, ATTRIBUTE)
-    except OSError:
-        return None
+    except OSError as error:
+        return _meaning(error.errno)
 
 
 def write(fd: int, value: bytes) -> bool:
@@ -76,18 +79,21 @@ class Attributes:
         self._where = ctypes.pointer(where)
 
     def of(self, name: bytes) -> bytes | None:
-        """The attribute of what has a name in the folder; ``None`` as with `read`."""
+        """The attribute of what has a name in the folder; otherwise as `read`."""
         if not HAS_ATTRIBUTES:
-            return None
+            return NOTHING
         if _call is None:
+            place = self._below + os.fsdecode(name)
             try:
-                return os.getxattr(
-                    self._below + os.fsdecode(name), ATTRIBUTE, follow_symlinks=False
-                )
-            except OSError:
-                return None
+                return os.getxattr(place, ATTRIBUTE, follow_symlinks=False)
+            except OSError as error:
+                return _meaning(error.errno)
         size = _call(_GETXATTRAT, self._folder, name, _NO_FOLLOW, _NAME, self._where, _SIZE)
-        return self._found.raw[:size] if size >= 0 else None
+        return self._found.raw[:size] if size >= 0 else _meaning(ctypes.get_errno())
+
+
+def _meaning(number: int | None) -> bytes | None:
+    return NOTHING if number in _HAS_NONE else None
 
 
 def _system_call() -> Callable[..., int] | None:
@@ -95,14 +101,11 @@ def _system_call() -> Callable[..., int] | None:
     if not HAS_ATTRIBUTES:
         return None
     nothing = ctypes.c_size_t(0)
-    ctypes.CDLL(None, use_errno=True).syscall(_GETXATTRAT, -1, b"", 0, b"", None, nothing)
-    if ctypes.get_errno() != errno.EINVAL:
-        return None
-    # Without the number of the error: to keep it takes a third of the time of the call.
-    call = ctypes.CDLL(None).syscall
+    call = ctypes.CDLL(None, use_errno=True).syscall
     call.restype = ctypes.c_long
     function: Callable[..., int] = call
-    return function
+    function(_GETXATTRAT, -1, b"", 0, b"", None, nothing)
+    return function if ctypes.get_errno() == errno.EINVAL else None
 
 
 _call = _system_call()

@@ -165,35 +165,38 @@ def recall(fd: int, info: os.stat_result) -> Record | None:
 
 def recall_and_keep(fd: int, info: os.stat_result) -> Record | None:
     """Like `recall`; what it finds is kept for `recent`."""
-    return _kept(recall(fd, info), info)
+    return _kept(attributes.read(fd), info)
 
 
 def recall_below(folder: Folder, name: bytes, info: os.stat_result) -> Record | None:
     """Like `recall_and_keep`, without opening the file."""
-    return _kept(_believed(Attributes(folder).of(name), info), info)
+    return _kept(Attributes(folder).of(name), info)
 
 
 def recall_listed(below: Attributes, name: str, info: os.stat_result) -> Record | None:
     """Like `recall_below`; of files with hashes, nothing is kept: a folder can have many."""
     if _recent.is_bare(info):
         return None
-    record = _believed(below.of(os.fsencode(name)), info)
-    if record is None:
-        _recent.keep(info, None)
-    return record
+    raw = below.of(os.fsencode(name))
+    if raw == attributes.NOTHING:
+        return _kept(raw, info)
+    return _believed(raw, info)
 
 
 def _believed(raw: bytes | None, info: os.stat_result) -> Record | None:
     """What is known of a file that looks like ``info`` and has the attribute ``raw``."""
-    if raw is not None:
+    if raw:
         record = _decoded(raw)
         if record is not None and record.durable and record.holds(info):
             return record
     return _memory.get(info)
 
 
-def _kept(record: Record | None, info: os.stat_result) -> Record | None:
-    _recent.keep(info, record)
+def _kept(raw: bytes | None, info: os.stat_result) -> Record | None:
+    """Like `_believed`; it is kept unless nobody can tell, which is otherwise the next time."""
+    record = _believed(raw, info)
+    if raw is not None:
+        _recent.keep(info, record)
     return record
 
 
@@ -236,7 +239,7 @@ def remember(
         if not _same_content(info, seen):
             return info, None
         raw = attributes.read(fd)
-        known = _decoded(raw) if raw is not None else None
+        known = _decoded(raw) if raw else None
         if known is not None and known.holds(info) and known.hashes == hashes:
             return info, known
         if not attributes.write(fd, _encode(_record(info, hashes, info.st_ctime_ns))):

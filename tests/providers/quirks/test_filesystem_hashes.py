@@ -1,5 +1,6 @@
 """Remembered hashes are right or absent, and etags follow the content."""
 
+import ctypes
 import errno
 import hashlib
 import os
@@ -334,3 +335,25 @@ def test_memory_is_bounded(tmp_path, monkeypatch):
     assert len(memory._records) == 3
     known = [digests._memory.get((tmp_path / f"{number}").stat()) for number in range(5)]
     assert [record is not None for record in known] == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize("older", [False, True])
+async def test_what_cannot_be_read_now_is_read_later(provider, tmp_path, monkeypatch, older):
+    """A disk that fails once has not said that a file has no hashes."""
+    has_attributes(tmp_path)
+    monkeypatch.setattr(digests, "_recent", digests._Recent())
+    monkeypatch.setattr(digests, "SETTLED", 0)
+    await write(provider)
+
+    def fail(*_args):
+        ctypes.set_errno(errno.EIO)
+        return -1
+
+    def refuse(*_args, **_kwargs):
+        raise OSError(errno.EIO, "broken")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(attributes, "_call", None if older else fail)
+        broken.setattr(attributes.os, "getxattr", refuse, raising=False)
+        assert (await facts(provider))[1] == {}
+    assert (await facts(provider))[1] == HASHES
