@@ -260,7 +260,8 @@ class S3Provider(Provider):
         """See `Provider.delete`; a bucket with versions keeps the old ones."""
         key = self._key(path)
         if not path.is_folder:
-            await self.stat(path)
+            # Only the look can be repeated from outside, and the whole is not.
+            await self._bucket.patiently(lambda: self.stat(path))
             await delete_key(self._bucket, key, path=str(path))
         elif path.is_root:
             await delete_below(self._bucket, key, spare=key)
