@@ -16,6 +16,7 @@ from waterbutler.core import JSON, check_name
 from waterbutler.core.errors import (
     AlreadyExists,
     CheckedOut,
+    Corrupted,
     Forbidden,
     InvalidRequest,
     IsAFolder,
@@ -40,7 +41,7 @@ from waterbutler.core.filetree import (
 from waterbutler.core.signing import sign
 from waterbutler.http import HttpClient, retry_after
 from waterbutler_osfstorage import wire
-from waterbutler_osfstorage.replacing import make_way
+from waterbutler_osfstorage.replacing import UNCLEAR, Exchange
 
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ GOOD_FOR = 100
 LONGEST_ANSWER = 1 << 28
 """The longest answer that is read, in bytes: a folder with a million files."""
 
+_MOVE, _COPY = "hooks/move/", "hooks/copy/"
 _MEANINGS: Mapping[int, tuple[type[WaterButlerError], str]] = {
     400: (InvalidRequest, "The host refuses the request."),
     401: (ProviderFault, "The host does not believe this server: their secrets differ."),
@@ -227,13 +229,13 @@ class HookTree:
         self, id: str, to: Destination, *, user: str | None, replace: bool = False
     ) -> Node:
         """See `FileTree.move`; what gives way is renamed before and deleted at the end."""
-        return await self._transfer("hooks/move/", id, to, user, replace=replace)
+        return await self._transfer(_MOVE, id, to, user, replace=replace)
 
     async def copy(
         self, id: str, to: Destination, *, user: str | None, replace: bool = False
     ) -> Node:
         """See `FileTree.copy`; what gives way is renamed before and deleted at the end."""
-        return await self._transfer("hooks/copy/", id, to, user, replace=replace)
+        return await self._transfer(_COPY, id, to, user, replace=replace)
 
     async def set_metadata(self, version_id: str, metadata: Mapping[str, JSON]) -> None:
         """See `FileTree.set_metadata`."""
@@ -278,11 +280,19 @@ class HookTree:
         if not replace:
             return await carry()
         there = self.of(to.resource)
-        is_folder = (await self.item(id)).is_folder
-        taken = await there.child(to.parent, to.name, folder=is_folder)
+        source = await self.item(id)
+        taken = await there.child(to.parent, to.name, folder=source.is_folder)
         if taken is None or taken.id == id:
             return await carry()
-        return await make_way(there, taken, to, user, carry)
+
+        def is_new(node: Node) -> bool:
+            # What is moved keeps its id. A copy is known by its content; folders have none.
+            if hook == _MOVE:
+                return node.id == id
+            content = source.hashes.get("sha256")
+            return content is not None and node.hashes.get("sha256") == content
+
+        return await Exchange(there, taken, to, user, self._insisted).make(carry, is_new)
 
     async def _id(self, id: str | None) -> str:
         if id is not None:
@@ -337,6 +347,8 @@ class HookTree:
             raise
         except ProviderUnavailable:
             raise ProviderUnavailable("The host cannot be reached.") from None
+        except Corrupted:
+            raise ProviderUnavailable("The answer of the host ended early.") from None
         kind, text = _MEANINGS.get(reply.status, (ProviderFault, ""))
         if issubclass(kind, ProviderUnavailable):
             raise kind(text, retry_after=retry_after(reply.headers))
@@ -350,12 +362,20 @@ class HookTree:
             raise NotAFolder("This is a file.") from None
         return _read(body, list[wire.Item])
 
-    async def _repeated(self, call: Callable[[], Awaitable[T]]) -> tuple[int, T]:
+    async def _insisted(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The result of something that must not be given up half done."""
+        return (await self._repeated(call, UNCLEAR))[1]
+
+    async def _repeated(
+        self,
+        call: Callable[[], Awaitable[T]],
+        again: tuple[type[WaterButlerError], ...] = (ProviderUnavailable,),
+    ) -> tuple[int, T]:
         """Try until it works; gives how often it was tried, and the result."""
         for tries, pause in enumerate(self._patience.pauses, 1):
             try:
                 return tries, await call()
-            except ProviderUnavailable:
+            except again:
                 await self._patience.sleep(pause)
         return len(self._patience.pauses) + 1, await call()
 

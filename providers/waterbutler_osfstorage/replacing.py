@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from waterbutler.core.errors import (
     CheckedOut,
     Forbidden,
+    NotFound,
+    ProviderFault,
     ProviderUnavailable,
     WaterButlerError,
 )
@@ -15,80 +20,116 @@ from waterbutler.core.filetree import Destination, FileTree, Node
 from waterbutler.core.path import MAX_NAME_BYTES
 from waterbutler.core.waiting import unbroken
 
+T = TypeVar("T")
+UNCLEAR = (ProviderUnavailable, ProviderFault)
+"""After these nobody knows whether what was asked for was done."""
 
-async def make_way(
-    tree: FileTree,
-    old: Node,
-    to: Destination,
-    user: str | None,
-    bring: Callable[[], Awaitable[Node]],
-) -> Node:
-    """Rename ``old``, let ``bring`` put the new thing in its place, then delete ``old``.
 
-    If the new thing cannot be brought, the old one has its name again; nothing is deleted before
-    the new one is there. A cancellation does not break this off.
+class Insisted(Protocol):
+    """Tries a call until it works or patience ends."""
 
-    Raises:
-        Forbidden: The old thing, or something in it, is checked out.
-        WaterButlerError: A step failed. If the old thing does not have its name again, or could
-            not be deleted, the message says how it is called.
+    async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Raises what the last try raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Something that is to take the place of something else.
+
+    Attributes:
+        tree: Where that is.
+        old: What must make way.
+        to: Its place.
+        user: Who wants it.
+        insisted: How patiently to finish or undo what was begun; nothing that is done here harms
+            when it is done again.
     """
-    if old.checkout is not None:
-        raise Forbidden("What would be replaced is checked out.")
-    return await unbroken(_exchange(tree, old, to, user, bring))
 
+    tree: FileTree
+    old: Node
+    to: Destination
+    user: str | None
+    insisted: Insisted
 
-async def _exchange(
-    tree: FileTree,
-    old: Node,
-    to: Destination,
-    user: str | None,
-    bring: Callable[[], Awaitable[Node]],
-) -> Node:
-    aside = Destination(resource=to.resource, parent=to.parent, name=_hidden(to.name))
-    try:
-        await tree.move(old.id, aside, user=user)
-    except CheckedOut:
-        raise Forbidden("Something in what would be replaced is checked out.") from None
-    except ProviderUnavailable as error:
-        # It may be renamed, and only the news of it was lost.
-        if not await _is_called(tree, old, to.name):
-            await _give_back(tree, old, to, aside, user, error)
-        raise
-    try:
-        node = await bring()
-    except BaseException as error:
-        await _give_back(tree, old, to, aside, user, error)
-        raise
-    try:
-        await tree.delete(old.id, user=user)
-    except WaterButlerError as error:
-        _explain(error, f"{to.name} was replaced; what it was before is now {aside.name}.")
-        raise
-    return node
+    async def make(
+        self, bring: Callable[[], Awaitable[Node]], is_new: Callable[[Node], bool]
+    ) -> Node:
+        """Rename ``old``, let ``bring`` put the new thing in its place, then delete ``old``.
 
+        If the new thing cannot be brought, the old one has its name again; nothing is deleted
+        before the new one is there. A cancellation does not break this off.
 
-async def _give_back(
-    tree: FileTree,
-    old: Node,
-    to: Destination,
-    aside: Destination,
-    user: str | None,
-    error: BaseException,
-) -> None:
-    try:
-        await tree.move(old.id, to, user=user)
-    except WaterButlerError as failure:
-        if not await _is_called(tree, old, to.name):
-            _explain(error, f"{to.name} is now {aside.name} ({failure.message})")
+        Args:
+            bring: Is done once, because it may have worked even if it fails.
+            is_new: Whether this is certainly what ``bring`` brings.
 
+        Raises:
+            Forbidden: The old thing, or something in it, is checked out.
+            WaterButlerError: A step failed. If the old thing does not have its name again, or could
+                not be deleted, the message says how it is called.
+        """
+        if self.old.checkout is not None:
+            raise Forbidden("What would be replaced is checked out.")
+        return await unbroken(self._make(bring, is_new))
 
-async def _is_called(tree: FileTree, node: Node, name: str) -> bool:
-    """Whether the host says that this is the name; not if it does not answer."""
-    try:
-        return (await tree.item(node.id)).name == name
-    except WaterButlerError:
-        return False
+    async def _make(
+        self, bring: Callable[[], Awaitable[Node]], is_new: Callable[[Node], bool]
+    ) -> Node:
+        name = _hidden(self.to.name)
+        aside = Destination(resource=self.to.resource, parent=self.to.parent, name=name)
+        try:
+            await self.tree.move(self.old.id, aside, user=self.user)
+        except CheckedOut:
+            raise Forbidden("Something in what would be replaced is checked out.") from None
+        except UNCLEAR as error:
+            # It may be renamed, and only the news of it was lost.
+            if not await self._has_its_name():
+                await self._give_back(aside, error)
+            raise
+        try:
+            node = await bring()
+        except BaseException as error:
+            there = await self._arrived(is_new) if isinstance(error, UNCLEAR) else None
+            if there is None:
+                await self._give_back(aside, error)
+                raise
+            node = there
+        try:
+            await self._delete_old()
+        except WaterButlerError as error:
+            _explain(error, f"{self.to.name} was replaced; what it was before is now {name}.")
+            raise
+        return node
+
+    async def _delete_old(self) -> None:
+        with suppress(NotFound):
+            await self.insisted(lambda: self.tree.delete(self.old.id, user=self.user))
+
+    async def _arrived(self, is_new: Callable[[Node], bool]) -> Node | None:
+        """The new thing, if the host shows it in its place."""
+        to, is_folder = self.to, self.old.is_folder
+        try:
+            node = await self.insisted(
+                lambda: self.tree.child(to.parent, to.name, folder=is_folder)
+            )
+        except WaterButlerError:
+            return None
+        return node if node is not None and is_new(node) else None
+
+    async def _give_back(self, aside: Destination, error: BaseException) -> None:
+        try:
+            await self.insisted(lambda: self.tree.move(self.old.id, self.to, user=self.user))
+        except WaterButlerError as failure:
+            if not await self._has_its_name():
+                _explain(error, f"{self.to.name} is now {aside.name} ({failure.message})")
+
+    async def _has_its_name(self) -> bool:
+        """Whether the host says that the old thing has it; not if it does not answer."""
+        try:
+            node = await self.insisted(lambda: self.tree.item(self.old.id))
+        except WaterButlerError:
+            return False
+        return node.name == self.to.name
 
 
 def _explain(error: BaseException, more: str) -> None:

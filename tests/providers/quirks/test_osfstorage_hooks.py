@@ -335,9 +335,71 @@ class TestReplacing:
         assert await get(provider, Path.parse("/new")) == b"new"
         assert calls[0] == calls[-1] == node.id
 
+    def lose_news(self, host, moves, status):
+        """The host does what it is asked for, and then says something else of this file, once."""
+        original, lost = host.transfer, []
+
+        def transfer(resource, said, *, move):
+            answer = original(resource, said, move=move)
+            if said["source"] == moves and not lost:
+                lost.append(said)
+                raise Refused(status)
+            return answer
+
+        host.transfer = transfer
+        return lost
+
+    @pytest.mark.parametrize("verb", ["copy_from", "move_from"])
+    @pytest.mark.parametrize("status", [500, 503])
+    async def test_the_news_of_the_new_thing_is_lost(self, provider, host, verb, status):
+        """It is there all the same, so it is made an end of."""
+        lost = self.lose_news(host, host.find("guid0", "/new").id, status)
+        entry = await self.replace(provider, verb)
+        assert lost
+        assert str(entry.path) == "/old"
+        assert await get(provider, Path.parse("/old")) == b"new"
+        left = [node.name for node in host.children(host.root("guid0").id)]
+        assert sorted(left) == (["old"] if verb == "move_from" else ["new", "old"])
+
+    @pytest.mark.parametrize("status", [500, 503])
+    async def test_the_news_of_making_way_is_lost(self, provider, host, status):
+        """Everything is as it was."""
+        node = host.find("guid0", "/old")
+        lost = self.lose_news(host, node.id, status)
+        with pytest.raises(WaterButlerError):
+            await self.replace(provider, "move_from")
+        assert lost
+        assert host.find("guid0", "/old") is node
+        assert await get(provider, Path.parse("/new")) == b"new"
+
+    async def test_somebody_else_took_the_name(self, provider, host):
+        """What is there then is not taken for the new thing; nothing is lost."""
+        await put(provider, Path.parse("/third"), b"third")
+        new, third = host.find("guid0", "/new"), host.find("guid0", "/third")
+        original = host.transfer
+
+        def transfer(resource, said, *, move):
+            if said["source"] == new.id:
+                third.name = "old"
+                raise Refused(503)
+            return original(resource, said, move=move)
+
+        host.transfer = transfer
+        with pytest.raises(ProviderUnavailable) as caught:
+            await self.replace(provider, "move_from")
+        (aside,) = {node.name for node in host.children(host.root("guid0").id)} - {"old", "new"}
+        assert aside in caught.value.message
+        kept = [await get(provider, Path.parse(f"/{name}")) for name in ("new", "old", aside)]
+        assert kept == [b"new", b"third", b"old"]
+
+    async def test_deleting_what_gave_way_is_tried_again(self, provider, host):
+        host.trouble("E6", status=503, times=1)
+        await self.replace(provider, "move_from")
+        assert [node.name for node in host.children(host.root("guid0").id)] == ["old"]
+
     async def test_what_cannot_be_deleted_is_told(self, provider, host):
         """The old file is there still, and the message says under which name."""
-        host.trouble("E6", status=500)
+        host.trouble("E6", status=500, times=3)
         with pytest.raises(ProviderFault) as caught:
             await self.replace(provider, "move_from")
         names = {node.name for node in host.children(host.root("guid0").id)}
