@@ -14,18 +14,13 @@ import msgspec
 
 from waterbutler.core import JSON, check_name
 from waterbutler.core.errors import (
-    AlreadyExists,
-    CheckedOut,
     Corrupted,
-    Forbidden,
     InvalidRequest,
     IsAFolder,
     NotAFolder,
-    NotFound,
     ProviderFault,
     ProviderTimeout,
     ProviderUnavailable,
-    QuotaExceeded,
     WaterButlerError,
 )
 from waterbutler.core.filetree import (
@@ -39,8 +34,9 @@ from waterbutler.core.filetree import (
     check_id,
 )
 from waterbutler.core.signing import sign
-from waterbutler.http import HttpClient, retry_after
+from waterbutler.http import HttpClient
 from waterbutler_osfstorage import wire
+from waterbutler_osfstorage.answers import check_awake, read, refusal
 from waterbutler_osfstorage.replacing import UNCLEAR, Exchange
 
 T = TypeVar("T")
@@ -51,22 +47,6 @@ LONGEST_ANSWER = 1 << 28
 """The longest answer that is read, in bytes: a folder with a million files."""
 
 _MOVE, _COPY = "hooks/move/", "hooks/copy/"
-_MEANINGS: Mapping[int, tuple[type[WaterButlerError], str]] = {
-    400: (InvalidRequest, "The host refuses the request."),
-    401: (ProviderFault, "The host does not believe this server: their secrets differ."),
-    403: (Forbidden, "The host does not allow it."),
-    404: (NotFound, "There is no such file or folder."),
-    405: (CheckedOut, "A file is checked out."),
-    408: (ProviderUnavailable, "The host was waiting for too long."),
-    409: (AlreadyExists, "The name is taken."),
-    410: (NotFound, "The resource is gone."),
-    429: (ProviderUnavailable, "The host is asked too often."),
-    500: (ProviderFault, "The host failed."),
-    502: (ProviderUnavailable, "The host is out of order."),
-    503: (ProviderUnavailable, "The host is out of order."),
-    504: (ProviderTimeout, "The host was silent for too long."),
-    507: (QuotaExceeded, "There is no room left."),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +101,12 @@ class HookTree:
         """See `FileTree.item`."""
         where = check_id(id) + "/" if id is not None else ""
         body = await self._get(where, {}, {"revision": ""})
-        return _read(body, wire.Item).node()
+        return read(body, wire.Item).node()
 
     async def lineage(self, id: str) -> tuple[Node, ...]:
         """See `FileTree.lineage`."""
         body = await self._get(f"{check_id(id)}/lineage/", {}, {})
-        line = tuple(item.node() for item in _read(body, wire.Lineage).data)
+        line = tuple(item.node() for item in read(body, wire.Lineage).data)
         if not line or line[0].id != id:
             raise ProviderFault("The host shows another file than the one that was asked for.")
         return line
@@ -157,7 +137,7 @@ class HookTree:
             body = await self._get(where, payload, query)
         except InvalidRequest:
             raise IsAFolder("This is a folder.") from None
-        return _read(body, wire.Download).location()
+        return read(body, wire.Download).location()
 
     async def revisions(
         self, id: str, *, view_only: str | None = None
@@ -168,7 +148,7 @@ class HookTree:
             body = await self._get(where, {}, query)
         except InvalidRequest:
             raise IsAFolder("This is a folder.") from None
-        for revision in _read(body, wire.Revisions).revisions:
+        for revision in read(body, wire.Revisions).revisions:
             yield revision.version()
 
     async def quota(self) -> Quota:
@@ -178,9 +158,9 @@ class HookTree:
                 await self._patience.sleep(pause)
             status, body = await self._send("GET", "quota_status/", {}, {})
             if status == 200:
-                return Quota(over=_read(body, wire.QuotaStatus).over_quota)
+                return Quota(over=read(body, wire.QuotaStatus).over_quota)
             if status != 202:
-                raise _refusal(status, body)
+                raise refusal(status, body)
         return Quota(over=False)
 
     # -- changing ------------------------------------------------------------------------------
@@ -189,7 +169,7 @@ class HookTree:
         """See `FileTree.make_folder`."""
         payload: dict[str, JSON] = {"kind": "folder", "name": check_name(name), "user": user}
         body = await self._post(f"{check_id(parent)}/children/", payload, {201})
-        return _read(body, wire.Changed).data.node()
+        return read(body, wire.Changed).data.node()
 
     async def record(
         self,
@@ -215,8 +195,8 @@ class HookTree:
             if node is not None and node.hashes.get("sha256") == blob.hashes["sha256"]:
                 return Recorded(node=node, created=True, version_id="")
         if status not in {200, 201}:
-            raise _refusal(status, body)
-        changed = _read(body, wire.Changed)
+            raise refusal(status, body)
+        changed = read(body, wire.Changed)
         return Recorded(
             node=changed.data.node(), created=status == 201, version_id=changed.version or ""
         )
@@ -275,7 +255,7 @@ class HookTree:
 
         async def carry() -> Node:
             body = await self._post(hook, payload, {200, 201})
-            return _read(body, wire.Item).node()
+            return read(body, wire.Item).node()
 
         if not replace:
             return await carry()
@@ -317,7 +297,7 @@ class HookTree:
     ) -> bytes:
         status, body = await self._send(method, where, payload, query or {})
         if status not in good:
-            raise _refusal(status, body)
+            raise refusal(status, body)
         return body
 
     async def _send(
@@ -349,9 +329,7 @@ class HookTree:
             raise ProviderUnavailable("The host cannot be reached.") from None
         except Corrupted:
             raise ProviderUnavailable("The answer of the host ended early.") from None
-        kind, text = _MEANINGS.get(reply.status, (ProviderFault, ""))
-        if issubclass(kind, ProviderUnavailable):
-            raise kind(text, retry_after=retry_after(reply.headers))
+        check_awake(reply.status, reply.headers)
         return reply.status, answer
 
     async def _children(self, id: str | None, query: dict[str, str]) -> list[wire.Item]:
@@ -360,7 +338,7 @@ class HookTree:
             body = await self._get(where, {}, query)
         except InvalidRequest:
             raise NotAFolder("This is a file.") from None
-        return _read(body, list[wire.Item])
+        return read(body, list[wire.Item])
 
     async def _insisted(self, call: Callable[[], Awaitable[T]]) -> T:
         """The result of something that must not be given up half done."""
@@ -378,24 +356,3 @@ class HookTree:
             except again:
                 await self._patience.sleep(pause)
         return len(self._patience.pauses) + 1, await call()
-
-
-def _refusal(status: int, body: bytes) -> WaterButlerError:
-    """The error for a status that is no success, in the host's words where it has some."""
-    fault = (ProviderFault, f"The host answered with the unexpected status {status}.")
-    kind, text = _MEANINGS.get(status, fault)
-    if kind is ProviderFault:
-        return kind(text)
-    try:
-        said = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        said = None
-    told = said.get("message_long") if isinstance(said, dict) else None
-    return kind(told if isinstance(told, str) and told else text)
-
-
-def _read(body: bytes, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise ProviderFault("The answer of the host makes no sense.") from None
